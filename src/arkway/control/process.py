@@ -1,0 +1,272 @@
+"""Which settings does a process keep from start to stop? Sockets, limits, clocks, logs.
+
+A change of any of these in the file asks for a restart (`watch`).
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Struct
+
+from arkway.control.fields import (
+    DAY_S,
+    GIB,
+    KIB,
+    MIB,
+    Connections,
+    Duration,
+    Label,
+    LongDuration,
+    Port,
+    Size,
+    about,
+)
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """Where the gateway listens and how it stops."""
+
+    host: Annotated[
+        Label,
+        about("Address of the public API.", "every interface: callers are on other machines"),
+    ] = "0.0.0.0"  # noqa: S104  a gateway is there to be reached; ops_host is not
+    port: Annotated[
+        Port,
+        about("Port of the public API; 0 takes a free one.", "the usual one for HTTP services"),
+    ] = 8080
+    ops_host: Annotated[
+        Label,
+        about(
+            "Address of /healthz, /readyz and /metrics.",
+            "loopback: these routes ask for no key, so exposing them is a decision of yours",
+        ),
+    ] = "127.0.0.1"
+    ops_port: Annotated[
+        Port, about("Port of the ops routes; 0 takes a free one.", "next to the public one")
+    ] = 8082
+    max_connections: Annotated[
+        Connections,
+        about(
+            "Callers' connections open at once; more are refused with 503.",
+            "an idle stream costs at most 40 KiB, so this many fit into 400 MiB",
+        ),
+    ] = 10_000
+    drain_s: Annotated[
+        float,
+        about(
+            "On SIGTERM, how long running answers may take to finish.",
+            "long enough for nearly every answer, short enough for a rolling update",
+            ge=0,
+            le=DAY_S,
+        ),
+    ] = 600.0
+    backlog: Annotated[
+        int,
+        about(
+            "Connections the kernel queues before we accept them.",
+            "a burst of new callers waits instead of failing; the kernel caps it at somaxconn",
+            ge=1,
+            le=65_535,
+        ),
+    ] = 4096
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one caller, one call and all of them together may take."""
+
+    max_body_bytes: Annotated[
+        Size,
+        about("Largest request body; more is 413.", "room for a few images as base64"),
+    ] = 20 * MIB
+    max_header_bytes: Annotated[
+        int,
+        about(
+            "Largest header section; more is 431.",
+            "nginx allows 32 KiB, node 16 KiB",
+            ge=KIB,
+            le=MIB,
+        ),
+    ] = 32 * KIB
+    max_headers: Annotated[
+        int,
+        about(
+            "Most header fields; more is 431.",
+            "Apache's default; the official SDKs send about 15",
+            ge=16,
+            le=10_000,
+        ),
+    ] = 100
+    header_timeout_s: Annotated[
+        Duration,
+        about(
+            "Time for a request's headers, from their first byte; then 408.",
+            "slow enough for any network, too quick to hoard connections (slowloris)",
+        ),
+    ] = 10.0
+    body_grace_s: Annotated[
+        Duration,
+        about(
+            "Time for a request's body before body_min_bytes_per_s counts.",
+            "slow start and one lost packet are no attack",
+        ),
+    ] = 10.0
+    body_min_bytes_per_s: Annotated[
+        int,
+        about(
+            "Slowest average at which a body may arrive after the grace; else 408. 0: any.",
+            "below a modem, above a trickle",
+            ge=0,
+            le=GIB,
+        ),
+    ] = KIB
+    keep_alive_s: Annotated[
+        Duration,
+        about(
+            "How long an idle connection stays open for the next request.",
+            "nginx's default; longer than the 60 s idle timeout of common load balancers",
+        ),
+    ] = 75.0
+    write_stall_s: Annotated[
+        Duration,
+        about(
+            "How long a caller may read nothing of its answer before it is cut off.",
+            "a stalled reader holds an upstream connection and buffers",
+        ),
+    ] = 30.0
+    max_buffered_body_bytes: Annotated[
+        int,
+        about(
+            "All request bodies in memory together; more is 503.",
+            "a bound for the process that does not depend on the number of callers",
+            ge=KIB,
+            le=64 * GIB,
+        ),
+    ] = 256 * MIB
+    max_in_flight: Annotated[
+        Connections,
+        about(
+            "Calls being served at once; more are 503.",
+            "beyond it every answer would only get slower",
+        ),
+    ] = 4096
+    max_choices: Annotated[
+        int,
+        about(
+            "Largest `n` of a call.",
+            "each choice is an upstream call of its own, so `n` multiplies what a call costs",
+            ge=1,
+            le=128,
+        ),
+    ] = 16
+    max_event_bytes: Annotated[
+        Size,
+        about(
+            "Largest single event of an upstream's stream.",
+            "chunks hold a few tokens; one this large is a fault of the upstream",
+        ),
+    ] = MIB
+    max_answer_bytes: Annotated[
+        Size,
+        about(
+            "Largest plain (not streamed) upstream answer.",
+            "it is held in memory whole; 12 288 tokens are about 64 KiB, log-probabilities more",
+        ),
+    ] = 32 * MIB
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """How long an attempt may take, and the connections to each account."""
+
+    connect_s: Annotated[
+        Duration,
+        about("Clock 1: connecting, TLS included.", "another account may be tried after it"),
+    ] = 5.0
+    first_token_s: Annotated[
+        LongDuration,
+        about(
+            "Clock 2 of a stream: from the sent request to the first token.",
+            "a 256k prompt takes a model tens of seconds to read",
+        ),
+    ] = 120.0
+    plain_answer_s: Annotated[
+        LongDuration,
+        about(
+            "Clock 2 of a plain (not streamed) call: from the sent request to the whole answer.",
+            "nothing comes before it is whole; 12 288 tokens take a fast model minutes",
+        ),
+    ] = 300.0
+    between_chunks_s: Annotated[
+        LongDuration,
+        about("Clock 3: silence between two chunks.", "models pause, and seldom for minutes"),
+    ] = 120.0
+    total_s: Annotated[
+        LongDuration,
+        about("Clock 4: the whole attempt.", "the longest answers at the slowest rate still fit"),
+    ] = 900.0
+    heartbeat_s: Annotated[
+        Duration,
+        about(
+            "Silence on a caller's stream after which a comment line is sent.",
+            "proxies between caller and gateway cut idle connections, some after 30 s",
+        ),
+    ] = 15.0
+    max_attempts: Annotated[
+        int,
+        about(
+            "Attempts for one call, each at another account.",
+            "a third account seldom succeeds where two failed; more would amplify an outage",
+            ge=1,
+            le=10,
+        ),
+    ] = 3
+    idle_connections: Annotated[
+        int,
+        about(
+            "Idle connections kept open to each account; 0 keeps none.",
+            "saves a TLS handshake a call without holding the upstream's sockets",
+            ge=0,
+            le=10_000,
+        ),
+    ] = 64
+    idle_s: Annotated[
+        Duration,
+        about(
+            "How long an idle upstream connection is kept.",
+            "shorter than upstreams' own limits (often 60 s), so that they rarely close first",
+        ),
+    ] = 30.0
+    max_connections: Annotated[
+        int,
+        about(
+            "Connections to each account, busy and idle.",
+            "bounds sockets when an upstream is slow; calls beyond it go to other accounts",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 1024
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """What is written to standard error. Prompts, answers and keys never are."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        about("Least important level that is written.", "info is one line a call"),
+    ] = "info"
+    format: Annotated[
+        Literal["json", "text"],
+        about("One JSON object a line, or text for people.", "log collectors parse JSON"),
+    ] = "json"
+
+
+class Local(Struct, frozen=True, kw_only=True):
+    """The embedded stand-in model, used when no account is configured or with `--local`."""
+
+    model: Annotated[
+        str,
+        about(
+            "Path of a GGUF file; empty takes the packaged one.",
+            "the packaged one (SmolLM2-135M-Instruct) is small enough for any machine",
+            pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]{0,4096}\Z",
+            extra={"rule": "string, a path or empty", "path": True},
+        ),
+    ] = ""

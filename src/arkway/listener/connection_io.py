@@ -1,0 +1,219 @@
+"""What happens on one caller's connection? Requests in, one answer at a time out. Hot path.
+
+    bytes -> RequestReader -> Exchange -> front.begin(exchange) ... exchange.respond / write / end
+
+Flow control: when the caller does not read, the transport pauses us, `Exchange.on_pause` stops
+the upstream, and the sweep cuts the connection after `write_stall_s`. A second request that
+arrives while the first is answered waits, and reading stops until its turn.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from arkway.listener.exchange_io import Exchange
+from arkway.listener.reader import RequestReader
+from arkway.model.errors import GatewayError, Overloaded, RequestTimeout
+
+if TYPE_CHECKING:
+    from arkway.listener.server_io import Listener
+
+WRITE_HIGH_WATER_BYTES = 64 * 1024
+# After an early refusal we read and drop the rest of the body, so that the answer is not lost to
+# a reset: this long at most. nginx's lingering_timeout is 5 s.
+LINGER_S = 3.0
+_FOREVER = float("inf")
+
+
+class Connection(asyncio.Protocol):
+    """One caller's connection."""
+
+    __slots__ = (
+        "_active",
+        "_is_closing",
+        "_is_reading_paused",
+        "_paused_since_s",
+        "_put",
+        "_reader",
+        "_transport",
+        "_waits_since_s",
+        "_write",
+        "is_paused",
+        "listener",
+    )
+
+    def __init__(self, listener: "Listener") -> None:
+        self.listener = listener
+        self._put = listener.outbox.put
+        self._active: Exchange | None = None
+        self._is_closing = False  # an answer was sent that ends the connection; the rest is dropped
+        self._is_reading_paused = False
+        self._paused_since_s = _FOREVER
+        self._waits_since_s = listener.now_s  # since when the current head or idle time runs
+        self.is_paused = False
+
+    # asyncio callbacks.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; refuse at once when the gateway is full."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
+        self._write = self._transport.write
+        self._transport.set_write_buffer_limits(WRITE_HIGH_WATER_BYTES)
+        peer = transport.get_extra_info("peername")
+        self._reader = RequestReader(self.listener.limits, peer[0] if peer else "")
+        if not self.listener.opened(self):
+            self._refuse(Overloaded("Too many connections are open.", retry_after_s=1.0))
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived."""
+        if self._is_closing:
+            return
+        reader = self._reader
+        if reader.is_idle:
+            self._waits_since_s = self.listener.now_s
+        refusal = None
+        try:
+            reader.feed(data)
+        except GatewayError as error:
+            refusal = error
+        active = self._active
+        if active is not None and active.is_waiting_for_body and active.request.has_ended():
+            active.resume()
+        if reader.requests:
+            if self._active is None:
+                self._begin_next()
+            if reader.requests and not self._is_reading_paused and not self._is_closing:
+                self._is_reading_paused = True
+                self._transport.pause_reading()
+        if refusal is not None:
+            self._refuse(refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell the running call, and be forgotten."""
+        self._is_closing = True
+        self.listener.closed(self)
+        active, self._active = self._active, None
+        if active is not None:
+            active.gone()
+
+    def pause_writing(self) -> None:
+        """The caller reads slower than the upstream sends."""
+        self.is_paused = True
+        self._paused_since_s = self.listener.now_s
+        if self._active is not None and self._active.on_pause is not None:
+            self._active.on_pause()
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        self.is_paused = False
+        self._paused_since_s = _FOREVER
+        if self._active is not None and self._active.on_resume is not None:
+            self._active.on_resume()
+
+    # For the exchange.
+
+    def send(self, data: bytes) -> None:
+        """Write, soon."""
+        self._put(self._write, data)
+
+    def exchange_ended(self, exchange: Exchange, *, close: bool) -> None:
+        """Go on to the next request, or close."""
+        if exchange is not self._active:
+            return
+        self._active = None
+        self._waits_since_s = self.listener.now_s
+        if close:
+            self._close(lingering=not exchange.request.is_complete)
+        elif self._reader.requests:
+            self.listener.call_soon(self._begin_next)
+        elif self._is_reading_paused:
+            self._resume_reading()
+
+    # For the listener.
+
+    def sweep(self, now_s: float) -> None:
+        """Apply the clocks; called a few times a second."""
+        limits = self.listener.timeouts
+        active = self._active
+        if self._is_closing:
+            if now_s - self._waits_since_s >= LINGER_S:
+                self._transport.abort()
+        elif now_s - self._paused_since_s >= limits.write_stall_s:
+            self.listener.count("write_stalled")
+            self._transport.abort()
+        elif active is not None:
+            if active.is_waiting_for_body:
+                self._sweep_body(active, now_s)
+            else:
+                active.heartbeat(now_s, limits.heartbeat_s)
+        elif self._reader.is_idle:
+            if now_s - self._waits_since_s >= limits.keep_alive_s or self.listener.is_draining:
+                self._close(lingering=False)
+        elif now_s - self._waits_since_s >= limits.header_timeout_s:
+            self._refuse(
+                RequestTimeout(f"The headers did not arrive within {limits.header_timeout_s:g} s.")
+            )
+
+    def abort(self) -> None:
+        """Close at once, whatever is going on."""
+        self._transport.abort()
+
+    @property
+    def upload_bytes(self) -> int:
+        """Bytes of a request body that is still arriving."""
+        return self._reader.body_bytes
+
+    def refuse_upload(self, error: GatewayError) -> None:
+        """Refuse the body that is arriving."""
+        if self._active is not None and self._active.is_waiting_for_body:
+            self._active.request.refusal = error
+            self._active.resume()
+
+    def _begin_next(self) -> None:
+        requests = self._reader.requests
+        if self._active is not None or not requests or self._is_closing:
+            return
+        request = requests.popleft()
+        if self._is_reading_paused and not requests:
+            self._resume_reading()
+        self._active = exchange = self.listener.new_exchange(self, request)
+        exchange.resume()
+
+    def _resume_reading(self) -> None:
+        self._is_reading_paused = False
+        self._transport.resume_reading()
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer a broken request and close. A running answer is cut: it cannot be delimited."""
+        self.listener.count(error.code)
+        active = self._active
+        if active is None:
+            self.send(self.listener.refusal(error))
+            self._close(lingering=True)
+        elif active.is_waiting_for_body:
+            active.request.refusal = error
+            active.resume()
+        else:
+            self._is_closing = True
+            self._transport.abort()
+
+    def _sweep_body(self, exchange: Exchange, now_s: float) -> None:
+        limits = self.listener.timeouts
+        age_s = now_s - exchange.received_s
+        owed_bytes = (age_s - limits.body_grace_s) * limits.body_min_bytes_per_s
+        if age_s >= limits.body_grace_s and self._reader.body_bytes < owed_bytes:
+            self.refuse_upload(
+                RequestTimeout(
+                    "The request body arrived too slowly: at least "
+                    f"{limits.body_min_bytes_per_s} bytes/s are needed after "
+                    f"{limits.body_grace_s:g} s."
+                )
+            )
+
+    def _close(self, *, lingering: bool) -> None:
+        self._is_closing = True
+        self._waits_since_s = self.listener.now_s
+        self.listener.outbox.flush()
+        if lingering and self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()

@@ -1,0 +1,114 @@
+"""What can be served, by whom and for whom? One immutable snapshot of models, accounts, keys.
+
+A snapshot is built and validated whole (`control.snapshot`), then swapped in one assignment; a
+call keeps the snapshot it began with. State that must survive a swap (health, in-flight counts)
+is keyed by `AccountId` and lives elsewhere.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from arkway.model.ids import AccountId, TenantId
+
+
+class Dialect(StrEnum):
+    """The shape of an upstream's API."""
+
+    OPENAI = "openai"  # any OpenAI-compatible server
+    ARK = "ark"  # Volcengine Ark
+    LOCAL = "local"  # the embedded llama.cpp stand-in; speaks `openai`, and is labelled
+
+
+class Secret:
+    """A credential whose text never shows by accident.
+
+    `repr`, `str` and formatting give `***`; only `reveal()` gives the text.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the credential; callers put it into one request header and nowhere else."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The four clocks of an attempt, and the heartbeat (unit: s)."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 120.0  # of a stream: response headers and the first token
+    plain_answer_s: float = 300.0  # of a plain call: the whole answer comes with its headers
+    between_chunks_s: float = 120.0
+    total_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One public model."""
+
+    name: str  # the public name, matched exactly
+    upstream_model: str  # the upstream id where an account names no other
+    context_tokens: int
+    max_output_tokens: int
+    aliases: tuple[str, ...] = ()
+    clocks: Clocks = Clocks()
+    always_fits_bytes: int = field(init=False)  # a text this short fits, whatever it says
+
+    def __post_init__(self) -> None:
+        # A token is a byte at least.
+        object.__setattr__(self, "always_fits_bytes", self.context_tokens - self.max_output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """One upstream main account: an origin, a credential, and what it serves.
+
+    `credential` goes to this origin and no other. Empty: none is sent (local servers).
+    """
+
+    id: AccountId
+    dialect: Dialect
+    base_url: str  # scheme://host[:port][/path], no trailing slash
+    credential: Secret
+    models: dict[str, str] = field(default_factory=dict)  # public name -> upstream id overrides
+    only_listed_models: bool = False  # True: serves just the names in `models`
+    weight: int = 1
+    ca_file: str | None = None  # extra trust anchors for https, PEM
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """One caller's API key, by the SHA-256 of its text."""
+
+    sha256: bytes  # 32 bytes
+    name: str
+    tenant: TenantId
+    enabled: bool = True
+    models: frozenset[str] | None = None  # None: every model
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a call needs to know that operators can change while traffic runs."""
+
+    models: dict[str, ModelSpec]  # by public name and by alias
+    accounts: tuple[AccountSpec, ...]
+    keys: dict[bytes, KeySpec]  # by SHA-256 of the key's text

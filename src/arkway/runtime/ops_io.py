@@ -1,0 +1,76 @@
+"""Is this node alive, and should it get traffic? The operators' port.
+
+Loopback by default and without keys, so it tells nothing but health. Its requests are too few to
+matter: a plain asyncio protocol, one answer a connection, framed by httptools like all HTTP here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+import msgspec
+
+from arkway.wire import http
+
+# Health checks come from load balancers and probes: a few connections, a few hundred bytes each.
+MAX_REQUEST_BYTES = 8 * 1024
+READ_TIMEOUT_S = 5.0
+
+Readiness = Callable[[], tuple[bool, dict[str, object]]]
+
+
+class OpsConnection(asyncio.Protocol):
+    """One request on the operators' port."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._bytes = 0
+        self._answered = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and do not wait for ever."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+        self._timer = asyncio.get_running_loop().call_later(READ_TIMEOUT_S, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; answer once the head is complete."""
+        self._bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._answer(400, {"status": "bad request"})
+        if self._bytes > MAX_REQUEST_BYTES:
+            self._answer(431, {"status": "request too large"})
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget the timer."""
+        self._timer.cancel()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._url += url
+
+    def on_message_complete(self) -> None:
+        """Route: two paths, GET only."""
+        path = self._url.partition(b"?")[0]
+        if path not in (b"/healthz", b"/readyz"):
+            self._answer(404, {"status": "unknown path", "paths": ["/healthz", "/readyz"]})
+        elif self._parser.get_method() != b"GET":
+            self._answer(405, {"status": "use GET"})
+        elif path == b"/healthz":
+            self._answer(200, {"status": "alive"})
+        else:
+            is_ready, details = self._readiness()
+            self._answer(200 if is_ready else 503, details)
+
+    def _answer(self, status: int, document: dict[str, object]) -> None:
+        if self._answered:
+            return
+        self._answered = True
+        body = msgspec.json.encode(document)
+        head = http.json_head(status, b"", len(body), keep_alive=False)
+        self._transport.write(head + body)
+        self._transport.close()

@@ -1,0 +1,109 @@
+"""What does one worker hold? The data plane, composed: snapshot, pool, upstream, clocks."""
+
+import asyncio
+import random
+import time
+import traceback
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+from arkway.admission.estimate import TokenRatio
+from arkway.listener.exchange_io import Exchange
+from arkway.model.call import Target
+from arkway.model.catalogue import ModelSpec, Snapshot
+from arkway.model.errors import InternalError
+from arkway.model.ids import RequestId, uuid7
+from arkway.model.outcome import AttemptFailed
+from arkway.pipeline import PipelineLimits, serve
+from arkway.routing.pool import Pool
+from arkway.telemetry.log_io import Log
+from arkway.upstream.accounts_io import Upstream
+
+
+class WorkerPlane:
+    """The state of one worker, and the front that turns exchanges into running calls."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        limits: PipelineLimits,
+        pool: Pool,
+        upstream: Upstream,
+        log: Log,
+    ) -> None:
+        self.snapshot = snapshot
+        self.limits = limits
+        self.pool = pool
+        self.upstream = upstream
+        self.log = log
+        self.is_draining = False
+        self.calls = 0
+        self.time = asyncio.get_running_loop().time
+        self.counts: Counter[str] = Counter()
+        self._ratios: dict[str, TokenRatio] = {}  # bounded by the models ever configured
+        upstream.apply(snapshot.accounts)
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Serve `snapshot` from now on; calls under way keep what they began with."""
+        self.upstream.apply(snapshot.accounts)
+        self.snapshot = snapshot
+
+    def unix_s(self) -> int:
+        """Return seconds since the epoch."""
+        return int(time.time())
+
+    def new_id(self) -> RequestId:
+        """Return a fresh request id. Not a secret: uniqueness is all it needs."""
+        return uuid7(time.time_ns() // 1_000_000, random.getrandbits(74))
+
+    def ratio(self, model: ModelSpec) -> TokenRatio:
+        """Return the learned tokens per byte of `model`."""
+        ratio = self._ratios.get(model.name)
+        if ratio is None:
+            ratio = self._ratios[model.name] = TokenRatio()
+        return ratio
+
+    def count(self, kind: str) -> None:
+        """Count an event by its kind, a name from our own closed lists."""
+        self.counts[kind] += 1
+
+    def serve(self, exchange: Exchange) -> Coroutine[Any, None, None]:
+        """Return the pipeline's work on one exchange."""
+        return serve(exchange, self)
+
+    def on_attempt_failed(
+        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None
+    ) -> None:
+        """Tell operators that an attempt failed, and whether it cost the account its place."""
+        self.count(f"attempt_{failure.ending}")
+        fields = {
+            "request_id": exchange.request_id,
+            "account": target.account.id,
+            "ending": failure.ending.value,
+            "class": failure.error_class.value,
+            "reason": failure.reason,
+        }
+        self.log.event("warning", "attempt_failed", **fields)
+        if ejected_s is not None:
+            self.log.event(
+                "warning",
+                "account_ejected",
+                account=target.account.id,
+                ejected_s=ejected_s,
+                reason=failure.reason,
+            )
+
+    def on_crash(self, exchange: Exchange, error: BaseException) -> None:
+        """Answer a crash of our own; where it happened goes to the log, its text does not."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+        self.count("internal_error")
+        self.log.event(
+            "error",
+            "internal_error",
+            request_id=exchange.request_id,
+            kind=type(error).__name__,
+            where=where,
+        )
+        exchange.fail(InternalError("The gateway failed on this request; it has been logged."))

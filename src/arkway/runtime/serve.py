@@ -1,0 +1,352 @@
+"""How does `arkway serve` run? Start everything in order, wait for a signal, drain, stop.
+
+    configuration -> local model, if any -> data plane -> sockets -> ready ... signal -> drain
+
+Whatever cannot start says so in one line and nothing is served: no half-configured gateway.
+"""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import os
+import resource
+import signal
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from arkway import __version__
+from arkway.control.config import Config
+from arkway.control.edit import EditError
+from arkway.control.first_key import ensure_first_key
+from arkway.control.home import open_home
+from arkway.control.options import ServeOptions
+from arkway.control.problems import Problem
+from arkway.control.provision import Provisioned, provision
+from arkway.control.watch import Reloader
+from arkway.listener.reader import ReaderLimits
+from arkway.listener.server_io import Listener, ListenerTimeouts
+from arkway.local.supervise import LocalModels
+from arkway.local.weights import LocalModelError, find_weights
+from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
+from arkway.model.ids import AccountId
+from arkway.pipeline import PipelineLimits
+from arkway.routing.pool import Pool
+from arkway.runtime.ops_io import OpsConnection
+from arkway.runtime.plane import WorkerPlane
+from arkway.runtime.secret_io import WeakSecretError, gateway_secret
+from arkway.runtime.welcome import welcome
+from arkway.telemetry.log_io import Log
+from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
+from arkway.wire.outbox import Outbox
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
+# Timeouts are judged this often: the shortest sensible one is a tenth of a second.
+TICK_S = 0.1
+# Connections' clocks are seconds long, and there may be thousands of connections.
+SWEEP_EVERY_TICKS = 3
+RELOAD_EVERY_S = 0.5
+# A cyclic collection walks every object; calls leave no cycles, so it may come seldom.
+GC_THRESHOLD = (50_000, 20, 50)
+
+
+class StartError(Exception):
+    """The gateway cannot start; the message is one line. `status` is the exit status."""
+
+    def __init__(self, message: str, status: int = EXIT_FAILED) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def run(options: ServeOptions) -> int:
+    """Serve until a signal; return the exit status."""
+    try:
+        home = open_home(options.home)
+        provisioned = provision(options, os.environ)
+        first_key = None
+        if not provisioned.problems and not provisioned.config.keys:
+            first_key = ensure_first_key(home, options.config_path, os.environ)
+            provisioned = provision(options, os.environ)
+        if provisioned.problems:
+            _print_problems(provisioned)
+            return EXIT_CONFIG
+        _raise_file_limit()
+        return uvloop.run(_Gateway(options, provisioned, first_key).run())
+    except EditError as error:
+        print(f"arkway serve: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except StartError as error:
+        print(f"arkway serve: {error}", file=sys.stderr)
+        return error.status
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"arkway serve: {place}{error.strerror or error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+class _Gateway:
+    """One running gateway process."""
+
+    def __init__(
+        self, options: ServeOptions, provisioned: Provisioned, first_key: str | None
+    ) -> None:
+        self._options = options
+        self._provisioned = provisioned
+        self._config: Config = provisioned.config
+        self._first_key = first_key
+        self._log = Log(self._config.log.level, self._config.log.format)
+        self._local: LocalModels | None = None
+        self._local_accounts: tuple[AccountSpec, ...] = ()
+        self._signals = 0
+        self._stopping = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._is_ready = False
+        self._ticks = 0
+
+    async def run(self) -> int:
+        """Start, serve, drain, stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        for warning in self._provisioned.warnings:
+            self._report(warning)
+        helpers: list[asyncio.Task[None]] = []
+        try:
+            self._compose()
+            ports = await self._open_sockets()
+            helpers.append(asyncio.create_task(self._tick()))
+            await self._start_local_model()
+            self._is_ready = True
+            helpers.append(asyncio.create_task(self._watch()))
+            self._log.event(
+                "info",
+                "ready",
+                version=__version__,
+                port=ports[0],
+                ops_port=ports[1],
+                accounts=len(self._plane.snapshot.accounts),
+            )
+            welcome(
+                self._options.home, self._config, self._plane.snapshot, ports[0], self._first_key
+            )
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
+            await self._stopping.wait()
+            await self._drain()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            if self._local is not None:
+                await self._local.stop()
+        return EXIT_OK
+
+    def _compose(self) -> None:
+        config, home = self._config, self._options.home
+        try:
+            secret = gateway_secret(home, os.environ)
+        except WeakSecretError as error:
+            raise StartError(str(error), EXIT_CONFIG) from None
+        read_buffer = memoryview(bytearray(READ_BYTES))
+        outbox = Outbox(asyncio.get_running_loop().call_soon)
+        upstream = Upstream(
+            UpstreamLimits(
+                max_connections=config.upstream.max_connections,
+                idle_connections=config.upstream.idle_connections,
+                idle_s=config.upstream.idle_s,
+                max_answer_bytes=config.limits.max_answer_bytes,
+            ),
+            read_buffer,
+            f"arkway/{__version__}",
+            outbox,
+        )
+        self._plane = WorkerPlane(
+            self._with_local(self._provisioned.snapshot),
+            PipelineLimits(
+                max_in_flight=config.limits.max_in_flight,
+                max_choices=config.limits.max_choices,
+                max_attempts=config.upstream.max_attempts,
+                max_event_bytes=config.limits.max_event_bytes,
+            ),
+            Pool(secret),
+            upstream,
+            self._log,
+        )
+        self._listener = _listener(config, self._plane, outbox)
+        loop = asyncio.get_running_loop()
+
+        def apply(snapshot: Snapshot) -> None:  # called in the watching thread
+            loop.call_soon_threadsafe(self._apply, snapshot)
+
+        self._reloader = Reloader(self._provisioned, self._options, os.environ, apply, self._report)
+
+    async def _open_sockets(self) -> tuple[int, int]:
+        server = self._config.server
+        try:
+            port = await self._listener.open(server.host, server.port, server.backlog)
+        except OSError as error:
+            raise StartError(_bind_problem(server.host, server.port, error, "--port")) from None
+        try:
+            ops = await asyncio.get_running_loop().create_server(
+                lambda: OpsConnection(self._readiness), server.ops_host, server.ops_port
+            )
+        except OSError as error:
+            problem = _bind_problem(server.ops_host, server.ops_port, error, "--ops-port")
+            raise StartError(problem) from None
+        self._ops = ops
+        return port, int(ops.sockets[0].getsockname()[1])
+
+    async def _start_local_model(self) -> None:
+        if self._plane.snapshot.accounts and not self._options.local:
+            return
+        configured = self._config.local.model
+        explicit = self._options.model_path or (Path(configured) if configured else None)
+        print("arkway: starting the embedded model ...", file=sys.stderr, flush=True)
+        try:
+            weights = find_weights(explicit)
+            self._local = LocalModels(weights, log=partial(_log_local, self._log))
+            starting = asyncio.create_task(self._local.start())
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not starting.done():
+                starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            if self._stopping.is_set():
+                return
+        except LocalModelError as error:
+            raise StartError(str(error)) from None
+        self._local_accounts = tuple(
+            AccountSpec(
+                id=AccountId(f"@local-{number}"),  # no configured account can have such a name
+                dialect=Dialect.LOCAL,
+                base_url=url,
+                credential=Secret(""),
+            )
+            for number, url in enumerate(self._local.base_urls, start=1)
+        )
+        self._apply(self._plane.snapshot)
+
+    def _with_local(self, snapshot: Snapshot | None) -> Snapshot:
+        """Return `snapshot` with the local accounts, which then serve alone."""
+        assert snapshot is not None, "checked before the gateway was made"
+        if self._options.local or self._local_accounts:
+            return replace(snapshot, accounts=self._local_accounts)
+        return snapshot
+
+    def _apply(self, snapshot: Snapshot) -> None:
+        self._plane.apply(self._with_local(snapshot))
+        if self._is_ready:
+            self._log.event(
+                "info",
+                "configuration_applied",
+                accounts=len(self._plane.snapshot.accounts),
+                keys=len(snapshot.keys),
+            )
+
+    async def _tick(self) -> None:
+        """Judge the clocks: one loop for every timeout of the process."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now_s = loop.time()
+            self._listener.now_s = now_s
+            self._plane.upstream.sweep(now_s)
+            self._ticks += 1
+            if self._ticks % SWEEP_EVERY_TICKS == 0:
+                self._listener.sweep(now_s)
+                self._plane.upstream.sweep_idle(now_s)
+            await asyncio.sleep(TICK_S)
+
+    async def _watch(self) -> None:
+        """Look for changed keys, accounts and models; in a thread: reading many takes a while."""
+        while True:
+            await asyncio.sleep(RELOAD_EVERY_S)
+            await asyncio.to_thread(self._reloader.poll)
+
+    async def _drain(self) -> None:
+        """Finish what runs, within the cap; a second signal ends it."""
+        self._plane.is_draining = True
+        self._listener.drain()
+        self._log.event("info", "draining", calls=self._plane.calls)
+        cap_s = asyncio.get_running_loop().time() + self._config.server.drain_s
+        while self._plane.calls and asyncio.get_running_loop().time() < cap_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop_now.wait(), TICK_S)
+                break
+        self._listener.stop_accepting()
+        cut = self._plane.calls
+        self._listener.abort_all()
+        self._ops.close()
+        await asyncio.sleep(0)  # let closed connections end their calls
+        self._log.event("warning" if cut else "info", "stopped", cut=cut)
+
+    def _on_signal(self, number: int) -> None:
+        self._signals += 1
+        self._stopping.set()
+        if self._signals > 1 and number == signal.SIGINT:
+            self._stop_now.set()
+
+    def _readiness(self) -> tuple[bool, dict[str, object]]:
+        draining = self._plane.is_draining
+        ready = self._is_ready and not draining and bool(self._plane.snapshot.accounts)
+        if ready:
+            status = "ready"
+        else:
+            status = "draining" if draining else "starting" if not self._is_ready else "no account"
+        return ready, {"status": status, "calls": self._plane.calls}
+
+    def _report(self, problem: Problem) -> None:
+        self._log.event("warning", "configuration", problem=str(problem))
+
+
+def _listener(config: Config, plane: WorkerPlane, outbox: Outbox) -> Listener:
+    limits = config.limits
+    return Listener(
+        plane,
+        ReaderLimits(
+            max_header_bytes=limits.max_header_bytes,
+            max_headers=limits.max_headers,
+            max_body_bytes=limits.max_body_bytes,
+        ),
+        ListenerTimeouts(
+            header_timeout_s=limits.header_timeout_s,
+            body_grace_s=limits.body_grace_s,
+            body_min_bytes_per_s=limits.body_min_bytes_per_s,
+            keep_alive_s=limits.keep_alive_s,
+            write_stall_s=limits.write_stall_s,
+            heartbeat_s=config.upstream.heartbeat_s,
+        ),
+        outbox,
+        max_connections=config.server.max_connections,
+        max_buffered_body_bytes=limits.max_buffered_body_bytes,
+    )
+
+
+def _print_problems(provisioned: Provisioned) -> None:
+    print(f"arkway serve: {provisioned.loaded.path} has problems:", file=sys.stderr)
+    for problem in provisioned.problems:
+        print(f"  {problem}", file=sys.stderr)
+
+
+def _bind_problem(host: str, port: int, error: OSError, flag: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{host}:{port} is in use by another process; stop it or choose another {flag}"
+    return f"cannot listen on {host}:{port}: {error.strerror or error}"
+
+
+def _raise_file_limit() -> None:
+    """Use all the file descriptors the system grants: each call needs two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _log_local(log: Log, name: str, fields: dict[str, str | int | float]) -> None:
+    log.event("warning" if name.endswith("_down") else "info", name, **fields)

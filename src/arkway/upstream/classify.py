@@ -1,0 +1,120 @@
+"""What does an upstream's refusal mean, and what may the caller see of it?
+
+Class first by the error's code, then by its status: three kinds of 429 are not rate limits, and
+one 400 is worth another account. Texts of 401, 403, 404 and 429 are never relayed (they carry
+account ids); those of 400 are, without ids.
+"""
+
+import re
+
+from arkway.model.errors import (
+    AccountsExhausted,
+    ContentPolicyViolation,
+    ContextLengthExceeded,
+    GatewayError,
+    InvalidValue,
+    NoHealthyAccount,
+    Overloaded,
+    UpstreamError,
+)
+from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
+from arkway.upstream.ark_codes import class_of_code
+from arkway.wire.openai import decode_error
+
+# Ark appends its request id, and names endpoints and accounts in brackets.
+_IDS = re.compile(
+    r"\s*\(?request[ _]id:?\s*[\w-]+\)?\.?|\bep-[\w-]+|\[[\w-]*\d{6,}[\w-]*\]|\b\d{9,}\b",
+    re.IGNORECASE,
+)
+_MAX_MESSAGE = 400  # enough for any sentence; an upstream's page of HTML is not one
+_CONTEXT_CODES = frozenset(
+    {"OutofContextError", "context_length_exceeded", "exceed_context_size_error"}
+)
+_CONTEXT_TEXT = re.compile(r"context (length|size|window)|max(imum)? message tokens", re.IGNORECASE)
+_MODERATION_CODES = frozenset({"content_filter", "content_policy_violation"})
+_BY_STATUS = {
+    401: ErrorClass.BROKEN,
+    402: ErrorClass.BROKEN,
+    403: ErrorClass.BROKEN,
+    404: ErrorClass.MODEL_BROKEN,
+    408: ErrorClass.TRANSIENT,
+    409: ErrorClass.TRANSIENT,
+    425: ErrorClass.TRANSIENT,
+    429: ErrorClass.ACCOUNT_LIMITED,
+}
+# Seconds to wait after an overload of the whole pool, where the upstream gives none.
+POOL_RETRY_AFTER_S = 2.0
+ACCOUNT_RETRY_AFTER_S = 5.0
+
+
+def classify(status: int, body: bytes, retry_after_s: float | None) -> AttemptFailed:
+    """Return what a whole error answer means.
+
+    Shapes:  body: what the upstream sent, JSON or not.
+    """
+    code, message = decode_error(body)
+    error_class = _class(status, code)
+    error = _visible(error_class, code, message, retry_after_s)
+    return AttemptFailed(
+        Ending.REFUSED, error_class, error, f"status {status}, code {_token(code)}"
+    )
+
+
+def _class(status: int, code: str) -> ErrorClass:
+    found = class_of_code(code)
+    if found is not None:
+        return found
+    if code in _MODERATION_CODES:
+        return ErrorClass.MODERATION
+    caller_or_us = ErrorClass.CALLER if 400 <= status < 500 else ErrorClass.TRANSIENT
+    return _BY_STATUS.get(status, caller_or_us)
+
+
+def _visible(
+    error_class: ErrorClass, code: str, message: str, retry_after_s: float | None
+) -> GatewayError:
+    match error_class:
+        case ErrorClass.CALLER:
+            return _caller_error(code, message)
+        case ErrorClass.MODERATION:
+            return ContentPolicyViolation(
+                "The request or the answer was refused by the model's content policy."
+            )
+        case ErrorClass.ACCOUNT_LIMITED:
+            return AccountsExhausted(
+                "All upstream capacity for this model is in use.",
+                retry_after_s=retry_after_s or ACCOUNT_RETRY_AFTER_S,
+            )
+        case ErrorClass.POOL_LIMITED:
+            return Overloaded(
+                "The model is overloaded at the upstream.",
+                retry_after_s=retry_after_s or POOL_RETRY_AFTER_S,
+            )
+        case ErrorClass.BROKEN | ErrorClass.MODEL_BROKEN:
+            return NoHealthyAccount(
+                "No upstream account can serve this model now.",
+                retry_after_s=ACCOUNT_RETRY_AFTER_S,
+            )
+        case ErrorClass.TRANSIENT:
+            return UpstreamError("The upstream failed to answer.")
+
+
+def _caller_error(code: str, message: str) -> GatewayError:
+    if code in _CONTEXT_CODES or _CONTEXT_TEXT.search(message):
+        return ContextLengthExceeded(
+            "The messages and the answer do not fit into this model's context window.",
+            param="messages",
+        )
+    text = scrub(message) or "no reason was given."
+    return InvalidValue(f"The model refused the request: {text}")
+
+
+def scrub(message: str) -> str:
+    """Return an upstream's text without ids, line breaks or length."""
+    printable = "".join(char if char.isprintable() else " " for char in message[:_MAX_MESSAGE])
+    return _IDS.sub("", printable).strip()
+
+
+def _token(code: str) -> str:
+    """Return an error code for a log line: short and printable, `-` for none."""
+    return "".join(char if char.isalnum() or char in "._-" else "?" for char in code[:80]) or "-"

@@ -1,0 +1,213 @@
+"""What happens on one connection to an upstream? One response at a time. Hot path.
+
+The framing is llhttp's. The connection writes to its attempt after each read: the head, the body
+bytes of that read in one piece, then the end. Anything that is not strictly HTTP/1.1 fails the
+attempt and closes the connection.
+"""
+
+import asyncio
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from arkway.model.errors import UpstreamError
+from arkway.wire.headers import LayoutTable
+
+if TYPE_CHECKING:
+    from arkway.upstream.accounts_io import AccountConnections
+    from arkway.upstream.attempt_io import Attempt
+
+# A response head larger than this is an attack or a fault; nginx's proxy_buffer_size is 4-8 KiB.
+MAX_HEAD_BYTES = 64 * 1024
+# How long a response may take to end after its stream said [DONE]: the bytes are usually there.
+DETACHED_S = 1.0
+_FOREVER = float("inf")
+# The order is that of `_on_head`.
+_LAYOUTS = LayoutTable(
+    ("content-type", "content-encoding", "content-length", "transfer-encoding", "retry-after")
+)
+_name, _value = itemgetter(0), itemgetter(1)
+
+
+class UpstreamConnection(asyncio.BufferedProtocol):
+    """One connection of an account, idle or carrying one attempt."""
+
+    __slots__ = (
+        "_attempt",
+        "_broken",
+        "_ends_with_connection",
+        "_has_head",
+        "_head_bytes",
+        "_is_complete",
+        "_is_detached",
+        "_keeps_alive",
+        "_lines",
+        "_parser",
+        "_pieces",
+        "_pool",
+        "_transport",
+        "_write",
+        "get_buffer",
+        "idle_since_s",
+        "is_fresh",
+        "on_body",
+    )
+
+    def __init__(self, pool: "AccountConnections") -> None:
+        self._pool = pool
+        # The one read buffer: what is in it is parsed before the next read of any connection.
+        # `getattr(pool, "read_buffer", sizehint)` in C: called before every read.
+        self.get_buffer = partial(getattr, pool, "read_buffer")  # type: ignore[method-assign]
+        self._attempt: Attempt | None = None
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # httptools calls it with each piece of a body
+        self._broken = ""
+        self._has_head = self._is_complete = self._is_detached = self._keeps_alive = False
+        self._ends_with_connection = False
+        self._head_bytes = 0
+        self.is_fresh = True  # has not yet given a whole response
+        self.idle_since_s = _FOREVER
+        self._parser = httptools.HttpResponseParser(self)
+
+    # For the pool and the attempt.
+
+    def send(self, attempt: "Attempt") -> None:
+        """Write the attempt's request; its answer follows by callbacks."""
+        self._attempt = attempt
+        self.idle_since_s = _FOREVER
+        self._pool.put(self._write, attempt.request)
+
+    def pause(self) -> None:
+        """Stop reading; TCP makes the upstream wait."""
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._transport.resume_reading()
+
+    def detach(self) -> None:
+        """Forget the attempt; the connection is kept if the response ends soon."""
+        self._attempt = None
+        self._is_detached = True
+        self.resume()
+        self.idle_since_s = self._pool.now_s()
+
+    def drop(self) -> None:
+        """Close at once, so that the upstream stops working for nobody."""
+        self._attempt = None
+        self._transport.abort()
+
+    def is_overdue(self, now_s: float, idle_s: float) -> bool:
+        """Whether the connection has been idle, or has failed to end a response, for too long."""
+        return now_s - self.idle_since_s >= (DETACHED_S if self._is_detached else idle_s)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may be written."""
+        return not self._transport.is_closing()
+
+    # asyncio callbacks.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
+        self._write = self._transport.write
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what arrived."""
+        try:
+            self._parser.feed_data(self._pool.read_buffer[:nbytes])
+        except httptools.HttpParserUpgrade:
+            self._broken = "protocol upgrade"
+        except httptools.HttpParserError as error:
+            self._broken = f"malformed HTTP response: {error}"
+        if not self._has_head:
+            self._head_bytes += nbytes
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._broken = f"response head over {MAX_HEAD_BYTES} bytes"
+            if not self._broken:
+                return
+        attempt, pieces = self._attempt, self._pieces
+        if pieces:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            if attempt is not None:
+                attempt.on_body(data)
+                attempt = self._attempt  # its strand may have closed it
+        if self._is_complete:
+            self._end_response(attempt)
+        elif self._broken or (attempt is None and not self._is_detached):
+            self._fail(attempt)
+
+    def eof_received(self) -> None:
+        """The upstream has no more to say; a body without a length ends so."""
+        if self._has_head and self._ends_with_connection and not self._is_complete:
+            self._keeps_alive = False
+            self._end_response(self._attempt)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the attempt, and be forgotten."""
+        self._pool.lost(self)
+        attempt, self._attempt = self._attempt, None
+        if attempt is None:
+            return
+        if not (self.is_fresh or self._head_bytes or self._has_head or attempt.was_restarted):
+            # The upstream closed an idle connection while our request was under way.
+            attempt.on_restart(self._pool.now_s())
+            self._pool.connect(attempt)
+            return
+        attempt.on_lost(f"connection lost: {type(exc).__name__ if exc else 'closed'}")
+
+    # httptools callbacks.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer, which is dropped with the next head."""
+        self._lines.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Tell the attempt of the final head; informational ones are skipped."""
+        status = self._parser.get_status_code()
+        lines = self._lines
+        if status < 100:
+            self._broken = "status below 100"
+        elif status >= 200 and self._attempt is not None:
+            self._has_head = True
+            layout = _LAYOUTS.find(tuple(map(_name, lines)))
+            media, encoding, length, transfer, retry_after = layout.pick([*map(_value, lines), b""])
+            if encoding and encoding.lower() != b"identity":
+                self._broken = "response is compressed though identity was asked for"
+            self._ends_with_connection = not length and not transfer
+            self._attempt.on_head(status, media, retry_after)
+        lines.clear()
+
+    def on_message_complete(self) -> None:
+        """Note the end of the response."""
+        if self._has_head:
+            self._is_complete = True
+            self._keeps_alive = self._parser.should_keep_alive()
+
+    # What a read came to.
+
+    def _end_response(self, attempt: "Attempt | None") -> None:
+        """Give the connection back before the attempt goes on: its strand may want it."""
+        self._attempt = None
+        self._has_head = self._is_complete = self.is_fresh = self._is_detached = False
+        self._head_bytes = 0
+        if self._keeps_alive and not self._broken:
+            self._pool.returned(self)
+        else:
+            self._transport.close()
+        if attempt is not None:
+            if self._broken:
+                self._fail(attempt)
+            else:
+                attempt.on_complete()
+
+    def _fail(self, attempt: "Attempt | None") -> None:
+        self._attempt = None
+        self._transport.abort()
+        if attempt is not None:
+            attempt.on_broken(UpstreamError("The upstream's answer is broken."), self._broken)

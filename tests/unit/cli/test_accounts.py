@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from arkway.control.load import load
+
+LINE = "accounts add fast --dialect openai --base-url http://127.0.0.1:9011/v1"
+RELIED_ON = [*LINE.split(), "--key-env", "UPSTREAM_KEY"]
+
+
+def accounts(arkway):
+    return load(arkway.home, None, {}).config.accounts
+
+
+def test_the_line_scripts_rely_on(arkway, monkeypatch):
+    monkeypatch.setenv("UPSTREAM_KEY", "sk-1")
+
+    status, out, err = arkway(*RELIED_ON)
+
+    (account,) = accounts(arkway)
+    assert (status, err) == (0, "")
+    assert out == f"added account fast to {arkway.home}/arkway.toml\n"
+    assert (account.name, account.dialect, account.key_env) == ("fast", "openai", "UPSTREAM_KEY")
+    assert account.base_url == "http://127.0.0.1:9011/v1"
+
+
+def test_a_variable_that_is_not_set_here_is_remarked(arkway, monkeypatch):
+    monkeypatch.delenv("UPSTREAM_KEY", raising=False)
+
+    status, _, err = arkway(*RELIED_ON)
+
+    assert status == 0
+    assert err == "UPSTREAM_KEY is not set here; `arkway serve` will look for it.\n"
+
+
+def test_every_field_has_a_flag(arkway, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    arkway(
+        *("accounts", "add", "a", "--dialect", "ark", "--base-url", "https://h"),
+        *("--key-file", "secret", "--ca-file", "ca.pem", "--weight", "3", "--only-listed-models"),
+        *("--model", "Doubao-pro-32k=ep-1", "--model", "Doubao-1.5-pro-32k=ep=2"),
+    )
+
+    (account,) = accounts(arkway)
+    assert Path(account.key_file) == tmp_path / "secret"
+    assert Path(account.ca_file) == tmp_path / "ca.pem"
+    assert account.models == {"Doubao-pro-32k": "ep-1", "Doubao-1.5-pro-32k": "ep=2"}
+    assert (account.weight, account.only_listed_models) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model", "x"], "must be PUBLIC=UPSTREAM"),
+        (["--model", "=x"], "must be PUBLIC=UPSTREAM"),
+        (["--model", "nope=x"], '"nope" is not a model here'),
+        (["--weight", "0"], "accounts.fast.weight: must be an integer, 1 to 1000, got 0"),
+        (["--key-file", "f"], "has both key_env and key_file"),
+        (["--dialect", "arc"], "'arc' is not one of"),
+        (["--base-url", "https://u:hunter2@h"], "must not hold a user or password"),
+    ],
+)
+def test_what_breaks_a_rule_is_one_line_and_status_2(arkway, flags, message):
+    status, out, err = arkway(*RELIED_ON, *flags)
+
+    assert (status, out) == (2, "")
+    assert message in err
+    assert "hunter2" not in err
+    assert err.count("\n") == 1
+    assert not (arkway.home / "arkway.toml").exists()
+
+
+def test_adding_is_data_too(arkway):
+    _, out, _ = arkway(*RELIED_ON, "--json")
+    _, listed, _ = arkway("accounts", "list", "--json")
+
+    assert json.loads(listed) == [json.loads(out)]
+    assert json.loads(out)["key_env"] == "UPSTREAM_KEY"
+
+
+def test_the_list_says_where_credentials_come_from_and_never_shows_one(arkway, monkeypatch):
+    monkeypatch.setenv("UPSTREAM_KEY", "hunter2")
+    arkway(*RELIED_ON)
+    arkway("accounts", "add", "bare", "--dialect", "ark", "--base-url", "http://localhost")
+
+    _, out, _ = arkway("accounts", "list")
+    monkeypatch.delenv("UPSTREAM_KEY")
+    _, unset, _ = arkway("accounts", "list")
+
+    assert "$UPSTREAM_KEY " in out
+    assert "none" in out
+    assert "hunter2" not in out
+    assert "$UPSTREAM_KEY (not set here)" in unset

@@ -1,0 +1,169 @@
+"""Which parts of the documentation come from the code? Writes them, or checks them.
+
+    python tools/gen_docs.py          # write docs/config.md and docs/cli.md
+    python tools/gen_docs.py --check  # exit status 1 when they differ from the code
+
+Text between `<!-- generated: NAME -->` and `<!-- end -->` belongs to this program, all other text
+to people.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from arkway.cli.app import app
+from arkway.control import toml_text
+from arkway.control.config import BUILTIN_MODELS
+from arkway.control.settings import ARRAY_FIELDS, ARRAYS, SCALARS, SECTIONS, Setting
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def settings() -> str:
+    """Return a table of settings for each section."""
+    parts = []
+    for table, struct in SECTIONS.items():
+        own = [setting for setting in SCALARS if setting.table == table]
+        rows = [(f"`{s.key}`", _default(s), s.rule, f"`{s.variable}`", _why(s)) for s in own]
+        parts += [f"### [{table}]", (struct.__doc__ or "").strip()]
+        parts.append(_markdown(("key", "default", "rule", "variable", "what and why"), rows))
+    return "\n\n".join(parts)
+
+
+def entries() -> str:
+    """Return a table of fields for each array of tables."""
+    parts = []
+    for table, struct in ARRAYS.items():
+        rows = [(f"`{s.key}`", _default(s), s.rule, _why(s)) for s in ARRAY_FIELDS[table]]
+        parts += [f"### [[{table}]]", (struct.__doc__ or "").strip()]
+        parts.append(_markdown(("key", "default", "rule", "what and why"), rows))
+    return "\n\n".join(parts)
+
+
+def builtin_models() -> str:
+    """Return a table of the built-in models."""
+    rows = [
+        (f"`{m.name}`", f"`{m.upstream_model}`", m.context_tokens, m.max_output_tokens)
+        for m in BUILTIN_MODELS
+    ]
+    heads = ("name", "upstream_model", "context_tokens", "max_output_tokens")
+    return _markdown(tuple(f"`{head}`" for head in heads), rows)
+
+
+def commands() -> str:
+    """Return a section for each command of the tree."""
+    root = typer.main.get_command(app)
+    return "\n\n".join(_command(path, command) for path, command in _leaves("arkway", root))
+
+
+def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the commands that do something, with their full names, in the order of the help."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, child in command.commands.items():
+        yield from _leaves(f"{path} {name}", child)
+
+
+def _command(path: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    required = [p for p in options if p.required]
+    words = [path, *(_option(p) for p in required)]
+    words += ["[OPTIONS]"] if len(required) < len(options) else []
+    words += [p.metavar if p.required else f"[{p.metavar}]" for p in arguments]
+    rows = [(f"`{p.metavar}`", p.help) for p in arguments]
+    rows += [(f"`{_option(p)}`", _help(p)) for p in options]
+    lines = [line.strip() for line in (command.help or "").splitlines()]
+    example = re.sub(
+        r"^  ", "", (command.epilog or "").partition("Examples:\n")[2], flags=re.MULTILINE
+    )
+    parts = [f"### {path}", "\n".join(lines).strip(), f"    {' '.join(words)}"]
+    parts.append(_markdown(("argument or option", "meaning"), rows))
+    parts.append(f"```sh\n{example}\n```" if example else "")
+    return "\n\n".join(filter(None, parts))
+
+
+def _option(parameter: Any) -> str:
+    name = parameter.opts[0]
+    return name if parameter.is_flag else f"{name} {parameter.metavar}"
+
+
+def _help(parameter: Any) -> str:
+    text = str(parameter.help)
+    if parameter.required:
+        return f"{text} Required."
+    is_plain = parameter.default in (None, False) or parameter.multiple
+    return text if is_plain else f"{text} Default: {parameter.default}."
+
+
+def _default(setting: Setting) -> str:
+    if setting.is_required:
+        return "*required*"
+    if setting.default is None:
+        return "none"
+    default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+    return f"`{toml_text.value(default) if default != {} else '{}'}`"
+
+
+def _why(setting: Setting) -> str:
+    return f"{setting.description} *Why: {setting.reason}.*"
+
+
+def _markdown(heads: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    heads = tuple(heads)
+    table = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in table)
+
+
+def _cell(content: object) -> str:
+    return str(content).replace("|", "\\|")
+
+
+SECTIONS_OF: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/config.md": {
+        "settings": settings,
+        "entries": entries,
+        "builtin models": builtin_models,
+    },
+    "docs/cli.md": {"commands": commands},
+}
+
+
+def generated(name: str, text: str) -> str:
+    """Return document `name` with the parts that come from the code brought up to date.
+
+    Errors:  ValueError when a marker is missing.
+    """
+    for part, make in SECTIONS_OF[name].items():
+        begin, end = f"<!-- generated: {part} -->", "<!-- end -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (found and ended):
+            raise ValueError(f"{name} has no {begin} … {end}")
+        text = f"{before}{begin}\n{make()}\n{end}{after}"
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents, or with `--check` only say which would change."""
+    stale = []
+    for name in SECTIONS_OF:
+        path = ROOT / name
+        old = path.read_text()
+        new = generated(name, old)
+        if new != old:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(new)
+    for name in stale:
+        print(f"{name}: {'differs from' if '--check' in arguments else 'brought up to'} the code")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
