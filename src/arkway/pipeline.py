@@ -12,18 +12,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import msgspec
 
 from arkway.admission.authenticate import authenticate
-from arkway.admission.estimate import MIN_TEXT_BYTES, TokenRatio
+from arkway.admission.estimate import MIN_TEXT_BYTES
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, validate
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
-from arkway.model.call import Call, Caller, Target
-from arkway.model.catalogue import Clocks, Dialect, ModelSpec, Snapshot
+from arkway.model.call import Caller, Target
+from arkway.model.catalogue import Clocks, Snapshot
 from arkway.model.errors import (
     Draining,
     GatewayError,
@@ -39,113 +38,32 @@ from arkway.model.usage import Usage
 from arkway.relay.answer import BadAnswer, read_answer
 from arkway.relay.merge import reported
 from arkway.relay.stream import BranchReader
-from arkway.routing.pool import Plan, Pool
 from arkway.strand import Strand, gather
-from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.classify import classify
-from arkway.upstream.dialects import encode_call
 from arkway.wire.openai import DONE, Choice, Envelope, encode, model_object
+from arkway.work import Plane, Work
 
 _is_event_stream = re.compile(rb"text/event-stream *(;|$)", re.IGNORECASE).match
+# Members bound once: Python 3.11 finds an enum's member by a slow path.
+_CHAT_COMPLETIONS, _INTERRUPTED = Endpoint.CHAT_COMPLETIONS, Ending.INTERRUPTED
 _ABORTED = AttemptFailed(
     Ending.ABORTED, ErrorClass.CALLER, UpstreamError("The call was aborted."), "aborted"
 )
+_OUT_OF_TIME = AttemptFailed(
+    Ending.ABORTED,
+    ErrorClass.CALLER,
+    UpstreamTimeout("The caller's own deadline passed before an answer came."),
+    "the caller's deadline",
+)
 
 
-class PipelineLimits(msgspec.Struct, frozen=True):
-    """Bounds of a call."""
+class _Known(msgspec.Struct, frozen=True):
+    """A connection's last caller, as long as the snapshot is the same: keys may change."""
 
-    max_in_flight: int = 4096
-    max_choices: int = 16
-    max_attempts: int = 3
-    max_event_bytes: int = 1024 * 1024
-
-
-class Plane(Protocol):
-    """What the pipeline needs; `runtime.plane` builds it."""
-
+    authorization: bytes
     snapshot: Snapshot
-    limits: PipelineLimits
-    pool: Pool
-    upstream: Upstream
-    is_draining: bool
-    calls: int  # calls in progress
-
-    def time(self) -> float:
-        """Monotonic seconds."""
-
-    def unix_s(self) -> int:
-        """Seconds since the epoch."""
-
-    def ratio(self, model: ModelSpec) -> TokenRatio:
-        """The learned tokens per byte of a model."""
-
-    def on_attempt_failed(
-        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None
-    ) -> None:
-        """Tell operators that an attempt failed."""
-
-
-class _Work(msgspec.Struct, eq=False):
-    """One call under way: what its branches share."""
-
-    exchange: Exchange
-    plane: Plane
-    call: Call
-    plan: Plan
-    clocks: Clocks
-    envelope: Envelope
-    wait_s: float | None = None  # how long the caller waits, where it says so
-    attempts: int = 0  # the most that any one branch needed
-    bodies: dict[tuple[Dialect, str], bytes] = {}
-    followed: list[Attempt] = []  # those that the caller's reading speed governs
-
-    def body(self, target: Target) -> bytes:
-        """Return the upstream request body, encoded once for all branches and retries."""
-        key = (target.account.dialect, target.upstream_model)
-        body = self.bodies.get(key)
-        if body is None:
-            body = self.bodies[key] = encode_call(self.call, *key)
-        return body
-
-    def answer_headers(self, target: Target) -> bytes:
-        """Return the header lines that say how the call was served."""
-        exchange = self.exchange
-        lines = (
-            b"openai-processing-ms: %d\r\nx-arkway-affinity: %b\r\nx-arkway-attempts: %d\r\n"
-            % (
-                (self.plane.time() - exchange.received_s) * 1000,
-                self.plan.affinity(target.account.id).encode(),
-                self.attempts,
-            )
-        )
-        if target.account.dialect is Dialect.LOCAL:
-            lines += b"x-arkway-upstream: local\r\n"
-        return lines
-
-    def follow(self, attempt: Attempt) -> None:
-        """Let the caller's reading speed govern the attempt."""
-        self.followed.append(attempt)
-        self.exchange.on_pause = self.pause
-        self.exchange.on_resume = self.resume
-        if self.exchange.is_paused:
-            attempt.pause()
-
-    def unfollow(self, attempt: Attempt) -> None:
-        """Let go of an attempt that has ended."""
-        self.followed.remove(attempt)
-
-    def pause(self) -> None:
-        """The caller has stopped reading."""
-        for attempt in self.followed:
-            attempt.pause()
-
-    def resume(self) -> None:
-        """The caller reads again."""
-        now_s = self.plane.time()
-        for attempt in self.followed:
-            attempt.resume(now_s)
+    caller: Caller
 
 
 class _Branch(msgspec.Struct):
@@ -161,8 +79,8 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
     try:
         request = exchange.request
         route = match(request.method, request.path)
-        caller = authenticate(request, plane.snapshot)
-        if route.endpoint is Endpoint.CHAT_COMPLETIONS:
+        caller = _caller(exchange, plane.snapshot)
+        if route.endpoint is _CHAT_COMPLETIONS:
             await _chat(exchange, plane, caller)
         else:
             _models(exchange, plane, caller, route)
@@ -170,6 +88,21 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
         exchange.fail(error)
     except CallerGone:
         pass  # nobody is left to answer; attempts were closed on the way up
+
+
+def _caller(exchange: Exchange, snapshot: Snapshot) -> Caller:
+    """Return who is asking. A connection that repeats its credential is recognised by it."""
+    request, memo = exchange.request, exchange.door.memo
+    if (
+        type(memo) is _Known
+        and memo.snapshot is snapshot
+        and memo.authorization == request.authorization
+        and not request.repeated
+    ):
+        return memo.caller
+    caller = authenticate(request, snapshot)
+    exchange.door.memo = _Known(request.authorization, snapshot, caller)
+    return caller
 
 
 async def _chat(exchange: Exchange, plane: Plane, caller: Caller) -> None:
@@ -193,16 +126,15 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller) -> None:
         )
         if not plan.targets:
             raise NoHealthyAccount("No upstream account serves this model.", retry_after_s=5.0)
-        work = _Work(
+        work = Work(
             exchange,
             plane,
             call,
             plan,
-            call.model.clocks,
             Envelope(exchange.request_id, plane.unix_s(), call.requested_model, call.include_usage),
         )
         if request.read_timeout:
-            _heed_deadline(work)
+            work.wait_s = caller_deadline_s(request)
         if call.n == 1:
             branches = [await _branch(work, 0, exchange)]
         else:
@@ -212,7 +144,7 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller) -> None:
         plane.calls -= 1
 
 
-def _answer(work: _Work, branches: list[_Branch]) -> None:
+def _answer(work: Work, branches: list[_Branch]) -> None:
     """Send what is left to send: a whole plain answer, or the end of a stream."""
     call, exchange, envelope = work.call, work.exchange, work.envelope
     usage = branches[0].usage if call.n == 1 else reported([branch.usage for branch in branches])
@@ -228,7 +160,7 @@ def _answer(work: _Work, branches: list[_Branch]) -> None:
         exchange.end(DONE)
 
 
-async def _fan_out(work: _Work) -> list[_Branch]:
+async def _fan_out(work: Work) -> list[_Branch]:
     """Run one branch per wanted choice side by side; the first that fails fails the call."""
     branches: dict[int, _Branch] = {}
 
@@ -239,22 +171,22 @@ async def _fan_out(work: _Work) -> list[_Branch]:
     return [branches[index] for index in range(work.call.n)]
 
 
-async def _branch(work: _Work, index: int, strand: Strand) -> _Branch:
+async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
     """Try the plan's targets in order until one serves choice `index`.
 
     Errors:  the last failure's error; AttemptFailed never leaves.
     """
     plane, exchange, call, targets = work.plane, work.exchange, work.call, work.plan.targets
+    failures: list[AttemptFailed] = []
     for tries, target in enumerate(targets, start=1):
-        if work.wait_s is not None:
-            _check_deadline(work)
+        clocks = call.model.clocks if work.wait_s is None else _clocks_left(work)
         work.attempts = max(work.attempts, tries)
         attempt: Attempt | None = None
         failure: AttemptFailed | None = _ABORTED
         plane.pool.begin(target)
         try:
             attempt = plane.upstream.open(
-                target, work.body(target), exchange.request_id, work.clocks, is_stream=call.stream
+                target, work.body(target), exchange.request_id, clocks, is_stream=call.stream
             )
             await attempt.response(strand)
             if attempt.status != 200:
@@ -266,7 +198,7 @@ async def _branch(work: _Work, index: int, strand: Strand) -> _Branch:
                 branch = _plain(attempt, index, target)
             failure = None
         except AttemptFailed as failed:
-            failure = failed
+            failure = failed if work.left_s() > 0 else _OUT_OF_TIME
         finally:
             if attempt is not None:
                 attempt.close()
@@ -274,10 +206,13 @@ async def _branch(work: _Work, index: int, strand: Strand) -> _Branch:
         if failure is None:
             return branch
         plane.on_attempt_failed(exchange, target, failure, ejected_s)
-        if failure.ending is Ending.INTERRUPTED:
+        if failure.ending is _INTERRUPTED:
             raise _interrupted(failure)
+        failures.append(failure)
         if failure.error_class not in HOPS or tries == len(targets):
-            raise failure.error
+            if exchange.has_started:  # by another choice of the same call
+                raise _interrupted(failure)
+            raise _final_error(failures)
     raise AssertionError("a plan without targets")
 
 
@@ -291,7 +226,7 @@ def _plain(attempt: Attempt, index: int, target: Target) -> _Branch:
 
 
 async def _relay(
-    work: _Work, attempt: Attempt, index: int, target: Target, strand: Strand
+    work: Work, attempt: Attempt, index: int, target: Target, strand: Strand
 ) -> _Branch:
     """One stream, relayed to its end. Its bytes go from connection to connection (`_sink`)."""
     if not _is_event_stream(attempt.content_type):
@@ -311,7 +246,7 @@ async def _relay(
 
 
 def _sink(
-    work: _Work, attempt: Attempt, reader: BranchReader, target: Target
+    work: Work, attempt: Attempt, reader: BranchReader, target: Target
 ) -> Callable[[bytes], None]:
     """Return where the attempt's body bytes go: through `reader` to the caller. Hot path."""
     exchange = work.exchange
@@ -352,30 +287,28 @@ def _interrupted(failure: AttemptFailed) -> GatewayError:
     return UpstreamStreamInterrupted("The upstream broke off in the middle of the answer.")
 
 
-def _heed_deadline(work: _Work) -> None:
-    """Cut the clocks to what the caller says it waits for a byte."""
-    work.wait_s = wait_s = caller_deadline_s(work.exchange.request)
-    if wait_s is not None:
-        left_s = wait_s - (work.plane.time() - work.exchange.received_s)
-        work.clocks = _within(work.clocks, left_s, work.call)
+def _final_error(failures: list[AttemptFailed]) -> GatewayError:
+    """Return what the caller learns when nobody served: the last error, or the soonest reset."""
+    if all(failure.error_class is ErrorClass.ACCOUNT_LIMITED for failure in failures):
+        return min((f.error for f in failures), key=lambda error: error.retry_after_s or 0.0)
+    return failures[-1].error
 
 
-def _within(clocks: Clocks, left_s: float, call: Call) -> Clocks:
-    """Return `clocks` cut to how long the caller waits for a byte: of a stream, the first."""
-    if call.stream:
-        if left_s >= clocks.first_token_s:
-            return clocks
-        return replace(clocks, first_token_s=left_s)
-    if left_s >= clocks.plain_answer_s:
-        return clocks
-    return replace(clocks, plain_answer_s=left_s, total_s=min(clocks.total_s, left_s))
+def _clocks_left(work: Work) -> Clocks:
+    """Return the clocks of an attempt, cut to how long the caller still waits for a byte.
 
-
-def _check_deadline(work: _Work) -> None:
-    """Refuse to dispatch for a caller who has stopped waiting."""
-    assert work.wait_s is not None, "checked by the caller"
-    if work.plane.time() - work.exchange.received_s >= work.wait_s:
-        raise UpstreamTimeout("The caller's own deadline passed before the call could be sent.")
+    Errors:  UpstreamTimeout: nothing is sent for a caller who has stopped waiting.
+    """
+    left_s, clocks = work.left_s(), work.call.model.clocks
+    if left_s <= 0:
+        raise _OUT_OF_TIME.error
+    if work.call.stream:  # its deadline is the first byte's
+        return replace(clocks, first_token_s=min(clocks.first_token_s, left_s))
+    return replace(
+        clocks,
+        plain_answer_s=min(clocks.plain_answer_s, left_s),
+        total_s=min(clocks.total_s, left_s),
+    )
 
 
 def _models(exchange: Exchange, plane: Plane, caller: Caller, route: Route) -> None:
@@ -388,8 +321,10 @@ def _models(exchange: Exchange, plane: Plane, caller: Caller, route: Route) -> N
     if route.endpoint is Endpoint.LIST_MODELS:
         exchange.respond(200, encode({"object": "list", "data": visible}))
         return
+    named = plane.snapshot.models.get(route.argument)  # an alias finds its model, as in a call
+    wanted = named.name if named is not None else None
     for item in visible:
-        if item["id"] == route.argument:
+        if item["id"] == wanted:
             exchange.respond(200, encode(item))
             return
     raise ModelNotFound(

@@ -1,8 +1,8 @@
 """How many tokens is this text? A learned ratio of tokens per byte, per model. Pure."""
 
-# Before anything was learned: low on purpose. English runs at about 0.22 tokens a byte, Chinese
-# at about 0.2 (a character of 3 bytes is 0.6 tokens), so nothing that fits is ever refused.
-INITIAL_TOKENS_PER_BYTE = 0.2
+# Before anything was learned: low on purpose. English runs at about 0.22 tokens a byte, Chinese at
+# about 0.2 and repetitive text below; half of that refuses only what no tokenizer could fit.
+INITIAL_TOKENS_PER_BYTE = 0.125
 # Short prompts are mostly template; they teach nothing about text.
 MIN_TEXT_BYTES = 200
 # The weight of the past halves about every 32 MB of prompts: a new tokenizer shows in a day.

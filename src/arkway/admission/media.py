@@ -9,10 +9,9 @@ _JSON = b"application/json"
 def check_media_type(request: RawRequest) -> None:
     """Refuse anything but uncompressed `application/json`; parameters such as charset are fine."""
     content_type = request.content_type
-    if content_type != _JSON and (
-        content_type.partition(b";")[0].strip().lower() != _JSON
-        or "content-type" in request.repeated
-    ):
+    if (
+        content_type != _JSON and content_type.partition(b";")[0].strip().lower() != _JSON
+    ) or "content-type" in request.repeated:
         raise UnsupportedMediaType("Send 'Content-Type: application/json'.")
     if request.content_encoding and request.content_encoding.strip().lower() != b"identity":
         raise UnsupportedMediaType(

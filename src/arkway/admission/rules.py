@@ -48,7 +48,7 @@ def number(low: float, high: float) -> Rule:
         if not low <= value <= high:
             raise InvalidValue(
                 f"Invalid value for '{param}': expected a number from {low:g} to {high:g}, "
-                f"but got {value:g} instead.",
+                f"but got {_shorten(value)} instead.",
                 param=param,
             )
         return value

@@ -108,7 +108,7 @@ def _read(response: http.client.HTTPResponse, on_text: Callable[[str], None]) ->
 
 
 def _events(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield the payloads of a stream whose every event is one `data:` line (CONTRACT section 1)."""
+    """Yield the payloads of a stream whose every event is one `data:` line."""
     while line := response.readline(_MAX_LINE_BYTES):
         if line.startswith(b"data:"):
             yield line[5:].strip()

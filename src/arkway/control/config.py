@@ -39,7 +39,7 @@ class Config(Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...] = ()
 
 
-# Source: the table in CONTRACT section 1; Volcengine's model list.
+# Source: the public API page; Volcengine's model list.
 BUILTIN_MODELS: tuple[Model, ...] = tuple(
     Model(
         name=name,

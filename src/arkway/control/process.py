@@ -36,7 +36,7 @@ class Server(Struct, frozen=True, kw_only=True):
     ops_host: Annotated[
         Label,
         about(
-            "Address of /healthz, /readyz and /metrics.",
+            "Address of /healthz and /readyz.",
             "loopback: these routes ask for no key, so exposing them is a decision of yours",
         ),
     ] = "127.0.0.1"
@@ -250,7 +250,10 @@ class Log(Struct, frozen=True, kw_only=True):
 
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        about("Least important level that is written.", "info is one line a call"),
+        about(
+            "Least important level that is written.",
+            "info tells of starts, reloads and stops, warning of failed attempts",
+        ),
     ] = "info"
     format: Annotated[
         Literal["json", "text"],

@@ -32,13 +32,16 @@ class Connection(asyncio.Protocol):
         "_is_closing",
         "_is_reading_paused",
         "_paused_since_s",
+        "_pending_refusal",
         "_put",
         "_reader",
         "_transport",
+        "_unsent_bytes",
         "_waits_since_s",
         "_write",
         "is_paused",
         "listener",
+        "memo",
     )
 
     def __init__(self, listener: "Listener") -> None:
@@ -47,9 +50,12 @@ class Connection(asyncio.Protocol):
         self._active: Exchange | None = None
         self._is_closing = False  # an answer was sent that ends the connection; the rest is dropped
         self._is_reading_paused = False
-        self._paused_since_s = _FOREVER
+        self._pending_refusal: GatewayError | None = None  # its turn comes after the requests'
+        self._paused_since_s = _FOREVER  # or since the caller last read
+        self._unsent_bytes = 0
         self._waits_since_s = listener.now_s  # since when the current head or idle time runs
         self.is_paused = False
+        self.memo: object = None  # what the pipeline remembers from one request to the next
 
     # asyncio callbacks.
 
@@ -99,6 +105,7 @@ class Connection(asyncio.Protocol):
         """The caller reads slower than the upstream sends."""
         self.is_paused = True
         self._paused_since_s = self.listener.now_s
+        self._unsent_bytes = self._transport.get_write_buffer_size()
         if self._active is not None and self._active.on_pause is not None:
             self._active.on_pause()
 
@@ -125,6 +132,8 @@ class Connection(asyncio.Protocol):
             self._close(lingering=not exchange.request.is_complete)
         elif self._reader.requests:
             self.listener.call_soon(self._begin_next)
+        elif self._pending_refusal is not None:
+            self._refuse(self._pending_refusal)
         elif self._is_reading_paused:
             self._resume_reading()
 
@@ -137,7 +146,7 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             if now_s - self._waits_since_s >= LINGER_S:
                 self._transport.abort()
-        elif now_s - self._paused_since_s >= limits.write_stall_s:
+        elif self.is_paused and self._has_stalled(now_s):
             self.listener.count("write_stalled")
             self._transport.abort()
         elif active is not None:
@@ -152,6 +161,11 @@ class Connection(asyncio.Protocol):
             self._refuse(
                 RequestTimeout(f"The headers did not arrive within {limits.header_timeout_s:g} s.")
             )
+
+    def cut(self, error: GatewayError) -> None:
+        """End the answer that is under way with `error`."""
+        if self._active is not None:
+            self._active.throw(error)
 
     def abort(self) -> None:
         """Close at once, whatever is going on."""
@@ -184,8 +198,11 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer a broken request and close. A running answer is cut: it cannot be delimited."""
-        self.listener.count(error.code)
         active = self._active
+        if active is None and self._reader.requests:
+            self._pending_refusal = error
+            return
+        self.listener.count(error.code)
         if active is None:
             self.send(self.listener.refusal(error))
             self._close(lingering=True)
@@ -195,6 +212,14 @@ class Connection(asyncio.Protocol):
         else:
             self._is_closing = True
             self._transport.abort()
+
+    def _has_stalled(self, now_s: float) -> bool:
+        """Whether the caller has read nothing for too long; one that reads slowly has not."""
+        unsent_bytes = self._transport.get_write_buffer_size()
+        if unsent_bytes < self._unsent_bytes:
+            self._paused_since_s = now_s
+        self._unsent_bytes = unsent_bytes
+        return now_s - self._paused_since_s >= self.listener.timeouts.write_stall_s
 
     def _sweep_body(self, exchange: Exchange, now_s: float) -> None:
         limits = self.listener.timeouts

@@ -41,6 +41,7 @@ FREE_LINES = 16  # the least that `max_headers` may be
 FREE_LENGTH_DIGITS = 3  # below 1 KiB, the least that `max_body_bytes` may be
 # 20 digits are more than any file system holds; llhttp has checked that they are digits.
 MAX_LENGTH_DIGITS = 20
+REQUEST_LINE_BYTES = len("POST  HTTP/1.1\r\n\r\n")  # beside the target, with the head's end
 # Each body piece costs a callback, so many tiny ones are an attack on the CPU. No client of note
 # sends chunks this small; a slow link's TCP segments are larger.
 FREE_PIECES = 8192
@@ -73,11 +74,14 @@ class RequestReader:
         "_fault",
         "_fed_bytes",
         "_free_bytes",
+        "_is_uncounted",
         "_limits",
         "_lines",
         "_offer",
         "_parser",
         "_peer",
+        "_sized_bytes",
+        "_sized_pieces",
         "_target",
         "current",
         "on_body",
@@ -92,8 +96,10 @@ class RequestReader:
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
+        self._sized_pieces = self._sized_bytes = 0  # of `_body`, as far as counted
         self.on_body = self._body.append  # httptools calls it with each piece of a body
         self._fed_bytes = 0  # since the current head began; 0 while idle
+        self._is_uncounted = False  # the head began in the read that ended the last message
         self._offer: tuple[bytes, bytes, list[tuple[bytes, bytes]]] = (b"", b"", [])
         self.current: RawRequest | None = None  # its head is complete, its body is not
         self.requests: deque[RawRequest] = deque()
@@ -119,12 +125,16 @@ class RequestReader:
     @property
     def is_idle(self) -> bool:
         """Whether no request has begun to arrive."""
-        return self._fed_bytes == 0
+        return self._fed_bytes == 0 and not self._is_uncounted
 
     @property
     def body_bytes(self) -> int:
         """Bytes of the body that is arriving."""
-        return sum(map(len, self._body))
+        body = self._body
+        if len(body) > self._sized_pieces:  # only what is new: a body may come in many pieces
+            self._sized_bytes += sum(map(len, body[self._sized_pieces :]))
+            self._sized_pieces = len(body)
+        return self._sized_bytes
 
     # httptools callbacks, in the order of a message.
 
@@ -132,7 +142,7 @@ class RequestReader:
         """Take a piece of the target."""
         self._target = self._target + url if self._target else url
         if not self._fed_bytes:  # it came in one read with the end of the last message
-            self._fed_bytes = self._free_bytes + 1  # uncounted: look closely
+            self._is_uncounted = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer once the head is complete."""
@@ -141,6 +151,8 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """Judge the head and hand the request out; its body may still be arriving."""
         parser, lines, target = self._parser, self._lines, self._target
+        if self._fault is not None:
+            return  # what follows a fault in the same read means nothing
         if parser.should_upgrade():
             self._offer = (parser.get_method(), target, lines.copy())
             return  # feed() sees it again, without the offer
@@ -163,6 +175,7 @@ class RequestReader:
             or not request.host
             or request.transfer_encoding
             or self._fed_bytes > self._free_bytes
+            or self._is_uncounted
             or len(lines) > FREE_LINES
             or len(request.content_length) > FREE_LENGTH_DIGITS
             or target[:1] != b"/"
@@ -181,14 +194,15 @@ class RequestReader:
                 request.body = body[0]
             elif body:
                 request.body = b"".join(body)
-            if self._fed_bytes > self._free_bytes:
+            if self._fed_bytes > self._free_bytes or self._is_uncounted:
                 self._check_size()
             request.is_complete = True
             self.current = None
-        body.clear()
+        self._drop_body()
         self._lines.clear()  # trailers
         self._target = b""
         self._fed_bytes = 0
+        self._is_uncounted = False
 
     def _judge(self, request: RawRequest) -> None:
         """Look closely at a head that is not of the plainest kind."""
@@ -197,7 +211,7 @@ class RequestReader:
         request.is_http_1_0 = version == "1.0"
         if len(self._lines) > limits.max_headers:
             self._fault = HeadersTooLarge(f"More than {limits.max_headers} headers.")
-        elif _size(self._lines) > limits.max_header_bytes:
+        elif _size(self._lines) + len(self._target) + REQUEST_LINE_BYTES > limits.max_header_bytes:
             self._fault = _headers_too_large(limits.max_header_bytes)
         elif len(self._target) > MAX_TARGET_BYTES:
             self._fault = HeadersTooLarge(f"The URL exceeds {MAX_TARGET_BYTES} bytes.")
@@ -227,13 +241,10 @@ class RequestReader:
         method, target, lines = self._offer
         if method == b"CONNECT":
             raise BadRequest("CONNECT is not served here.")
-        rendered = b"".join(
-            b"%b: %b\r\n" % (name, value)
-            for name, value in lines
-            if name.lower() not in (b"upgrade", b"connection")
-        )
+        version = self._parser.get_http_version().encode()
+        rendered = b"".join(b"%b: %b\r\n" % line for line in map(_without_offer, lines))
         self._parser = httptools.HttpRequestParser(self)
-        self.feed(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, target, rendered, rest))
+        self.feed(b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, target, version, rendered, rest))
 
     def _check_size(self) -> None:
         """Bound what arrives: endless heads, bodies, tiny pieces, framing and trailers."""
@@ -245,7 +256,7 @@ class RequestReader:
         if _size(self._lines) > MAX_TRAILER_BYTES:
             request.refusal = HeadersTooLarge(f"Trailers exceed {MAX_TRAILER_BYTES} bytes.")
         if request.refusal is not None:
-            self._body.clear()
+            self._drop_body()
             return
         size, pieces = self.body_bytes, len(self._body)
         framing_bytes = self._fed_bytes - size
@@ -256,7 +267,23 @@ class RequestReader:
         elif framing_bytes > limits.max_header_bytes + MAX_FRAMING_BYTES + size // 4:
             request.refusal = BadRequest("The request body has too much framing for its size.")
         if request.refusal is not None:
-            self._body.clear()
+            self._drop_body()
+
+    def _drop_body(self) -> None:
+        self._body.clear()
+        self._sized_pieces = self._sized_bytes = 0
+
+
+def _without_offer(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return a header line with what it says of an upgrade taken out."""
+    name, value = line
+    lowered = name.lower()
+    if lowered == b"upgrade":
+        return b"x-upgrade", b""
+    if lowered == b"connection":
+        tokens = [token.strip() for token in value.split(b",")]
+        return name, b", ".join(t for t in tokens if t.lower() in (b"close", b"keep-alive"))
+    return line
 
 
 def _take_own_origin(request: RawRequest) -> bool:

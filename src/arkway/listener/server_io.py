@@ -1,13 +1,14 @@
 """What does one listening socket own? Its connections, their bounds and their clocks."""
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
 import msgspec
 
 from arkway.listener.connection_io import Connection
-from arkway.listener.exchange_io import Exchange
+from arkway.listener.exchange_io import Exchange, error_headers
 from arkway.listener.reader import ReaderLimits
 from arkway.model.call import RawRequest
 from arkway.model.errors import GatewayError, Overloaded
@@ -15,6 +16,9 @@ from arkway.model.ids import RequestId
 from arkway.wire import http
 from arkway.wire.openai import error_body
 from arkway.wire.outbox import Outbox
+
+# What the kernel may hold of a stream beyond what is on its way to the caller.
+UNSENT_BYTES = 64 * 1024
 
 
 class ListenerTimeouts(msgspec.Struct, frozen=True):
@@ -80,9 +84,13 @@ class Listener:
 
     async def open(self, host: str, port: int, backlog: int) -> int:
         """Listen; return the port. Errors: OSError when the address is taken."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self), host, port, backlog=backlog, reuse_address=True
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        door = socket.create_server((host, port), family=family, backlog=backlog)
+        # Accepted sockets inherit it: what a caller has not read stays with us, where it pauses
+        # the upstream, and not in a kernel buffer of megabytes.
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(self), sock=door, backlog=backlog
         )
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -94,6 +102,12 @@ class Listener:
     def drain(self) -> None:
         """Answer what is under way, close what is idle."""
         self.is_draining = True
+
+    def cut_all(self, error: GatewayError) -> None:
+        """End every answer that is under way with `error`."""
+        for connection in [*self._connections]:
+            connection.cut(error)
+        self.outbox.flush()
 
     def abort_all(self) -> None:
         """Close every connection at once."""
@@ -117,9 +131,7 @@ class Listener:
     def refusal(self, error: GatewayError) -> bytes:
         """Return a whole answer that refuses a request which never became one."""
         body = error_body(error)
-        headers = http.header_lines(
-            {"x-request-id": self._new_id(), "x-should-retry": str(error.retryable).lower()}
-        )
+        headers = http.header_lines({"x-request-id": self._new_id()}) + error_headers(error)
         return http.json_head(error.status, headers, len(body), keep_alive=False) + body
 
     # For connections.

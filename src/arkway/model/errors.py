@@ -48,7 +48,7 @@ class GatewayError(Exception):
 
 
 class InvalidJson(GatewayError):
-    """The body is not one JSON object within the limits, or the HTTP message is malformed."""
+    """The body is not one JSON object within the limits."""
 
     status, code = 400, "invalid_json"
 

@@ -1,4 +1,4 @@
-"""How are things named? Identifier types, and request ids."""
+"""How are things named? Identifier types, and UUIDv7 request ids."""
 
 from typing import NewType
 
@@ -6,23 +6,28 @@ AccountId = NewType("AccountId", str)
 TenantId = NewType("TenantId", str)
 RequestId = NewType("RequestId", str)
 
-_VARIANT = 0b10 << 14
+TAIL_BYTES = 10  # of randomness behind one id: 80 bits, of which 74 show
 
 
-def uuid7(unix_ms: int, random_bits: int) -> RequestId:
-    """Return a UUIDv7 in its canonical text form.
+def uuid7_head(unix_ms: int) -> str:
+    """Return the first part of a UUIDv7, up to and including its version.
 
-    Shapes:  random_bits: any non-negative int, its low 74 bits are used.
     Units:   unix_ms in milliseconds since the epoch.
     Source:  RFC 9562 section 5.7.
     """
-    return RequestId(
-        "%08x-%04x-7%03x-%04x-%012x"
-        % (
-            (unix_ms >> 16) & 0xFFFF_FFFF,
-            unix_ms & 0xFFFF,
-            (random_bits >> 62) & 0xFFF,
-            _VARIANT | (random_bits >> 48) & 0x3FFF,
-            random_bits & 0xFFFF_FFFF_FFFF,
-        )
-    )
+    text = f"{unix_ms & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{text[:8]}-{text[8:]}-7"
+
+
+def uuid7_tails(randomness: bytes) -> list[str]:
+    """Return the random parts of UUIDv7s, TAIL_BYTES of `randomness` each.
+
+    Shapes:  `uuid7_head(now) + tail` is a whole id; a tail serves once.
+    """
+    text = randomness.hex()
+    step = 2 * TAIL_BYTES
+    return [
+        f"{text[at : at + 3]}-{'89ab'[int(text[at + 3], 16) & 3]}{text[at + 4 : at + 7]}"
+        f"-{text[at + 7 : at + 19]}"
+        for at in range(0, len(text) - step + 1, step)
+    ]

@@ -8,7 +8,7 @@ A stream's chunks mostly differ in one string, the content. The first such chunk
 JSON; the bytes before and after its content string become a template, and later chunks that fit
 the template are re-framed without decoding. A chunk takes that path only if its content is the
 body of a valid JSON string, so what passes means exactly what decoding and encoding would give
-(tests/unit/relay/test_stream.py holds the property; bench/relay_micro.py the figures).
+(tests/unit/relay/test_stream.py holds the property).
 """
 
 import re
@@ -17,13 +17,13 @@ import msgspec
 
 from arkway.model.usage import Usage
 from arkway.wire.openai import ChunkChoice, Delta, Envelope, decode_chunk, encode
-from arkway.wire.sse import EventTooLarge, SseDecoder
+from arkway.wire.sse import SseDecoder
 
 # Printable ASCII and the two-character escapes: the body of a valid JSON string as it stands.
 _plain_text = re.compile(
     rb"""[ !#-\[\]-~]*(?:\\["\\/bfnrt][ !#-\[\]-~]*)*""",
 ).fullmatch
-_CONTENT = re.compile(rb'"content": ?"')
+_CONTENT = re.compile(rb'"content"\s*:\s*"')
 _DONE = b"[DONE]"
 _NULL = b"null"
 _STOP = "stop"
@@ -78,16 +78,17 @@ class BranchReader:
         """
         if self.is_done or self.failure is not None:
             return b""
-        try:
-            payloads = self._decoder.feed(data)
-        except EventTooLarge as error:
-            self.failure = str(error)
-            return b""
+        payloads = self._decoder.feed(data)
         out: list[bytes] = []
         pre, post = self._pre, self._post
         n_pre, n_post = len(pre), len(post)
         for payload in payloads:
-            if n_pre and payload.startswith(pre) and payload.endswith(post):
+            if (
+                n_pre
+                and len(payload) > n_pre + n_post
+                and payload.startswith(pre)
+                and payload.endswith(post)
+            ):
                 text = payload[n_pre:-n_post]
                 if _plain_text(text) or _is_plain_unicode(text):
                     out.append(self._text_head)
@@ -96,9 +97,11 @@ class BranchReader:
                     self.delivered_bytes += len(text)
                     continue
             if not self._on_payload(payload, out):
-                break
+                return b"".join(out)
             pre, post = self._pre, self._post
             n_pre, n_post = len(pre), len(post)
+        if self._decoder.is_too_large:
+            self.failure = "an event is too large"
         return b"".join(out)
 
     def close(self) -> bytes:
@@ -158,13 +161,15 @@ class BranchReader:
 
     def _finish(self, reason: str, out: list[bytes]) -> None:
         self.finish_reason = reason
+        self._pre = self._post = b""  # no more content is taken
         out.append(self._head + b"{}" + self._envelope.delta_tail(_NULL, encode(reason)))
 
     def _learn(self, payload: bytes, choice: ChunkChoice) -> None:
         """Take the bytes around this chunk's content as the template for the next ones."""
         delta = choice.delta
         if (
-            delta is None
+            self.finish_reason is not None
+            or delta is None
             or not delta.content
             or choice.finish_reason
             or choice.logprobs is not None
@@ -188,5 +193,5 @@ def _is_plain_unicode(text: bytes) -> bool:
 
 
 def _size(delta: Delta) -> int:
-    size = len(delta.content or "") + len(delta.reasoning_content or "")
+    size = len((delta.content or "").encode()) + len((delta.reasoning_content or "").encode())
     return size + (len(encode(delta.tool_calls)) if delta.tool_calls else 0)

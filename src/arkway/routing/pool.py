@@ -22,6 +22,9 @@ class Affinity(StrEnum):
     NONE = "none"  # the call named no conversation
 
 
+_NONE = Affinity.NONE  # bound once: Python 3.11 finds an enum's member by a slow path
+
+
 @dataclass(slots=True)
 class _AccountState:
     """What outlives a snapshot: keyed by account id."""
@@ -39,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     def affinity(self, served_by: AccountId) -> Affinity:
         """Return what the response header says when `served_by` answered."""
         if self.home is None:
-            return Affinity.NONE
+            return _NONE
         return Affinity.HOME if served_by == self.home else Affinity.SPILL
 
 

@@ -1,7 +1,7 @@
 """What does one worker hold? The data plane, composed: snapshot, pool, upstream, clocks."""
 
 import asyncio
-import random
+import os
 import time
 import traceback
 from collections import Counter
@@ -10,15 +10,24 @@ from typing import Any
 
 from arkway.admission.estimate import TokenRatio
 from arkway.listener.exchange_io import Exchange
-from arkway.model.call import Target
-from arkway.model.catalogue import ModelSpec, Snapshot
+from arkway.model.call import Call, Target
+from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
 from arkway.model.errors import InternalError
-from arkway.model.ids import RequestId, uuid7
+from arkway.model.ids import TAIL_BYTES, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
-from arkway.pipeline import PipelineLimits, serve
+from arkway.pipeline import serve
 from arkway.routing.pool import Pool
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import Upstream
+from arkway.upstream.dialects import unsent_parameters
+from arkway.work import PipelineLimits
+
+# One system call for the randomness of so many ids; they are 20 KiB while they wait.
+IDS_AT_ONCE = 256
+
+
+# Names of parameters are the callers' to choose: the debug log names so many and no more.
+MAX_NAMED = 1000
 
 
 class WorkerPlane:
@@ -41,6 +50,10 @@ class WorkerPlane:
         self.calls = 0
         self.time = asyncio.get_running_loop().time
         self.counts: Counter[str] = Counter()
+        self._logs_debug = log.logs("debug")
+        self._named: set[str] = set()  # parameters that the debug log has named
+        self._id_ms, self._id_head = 0, ""
+        self._id_tails: list[str] = []
         self._ratios: dict[str, TokenRatio] = {}  # bounded by the models ever configured
         upstream.apply(snapshot.accounts)
 
@@ -54,8 +67,13 @@ class WorkerPlane:
         return int(time.time())
 
     def new_id(self) -> RequestId:
-        """Return a fresh request id. Not a secret: uniqueness is all it needs."""
-        return uuid7(time.time_ns() // 1_000_000, random.getrandbits(74))
+        """Return a fresh request id: unique, in the order of time, and no secret."""
+        now_ms = time.time_ns() // 1_000_000
+        if now_ms != self._id_ms:
+            self._id_ms, self._id_head = now_ms, uuid7_head(now_ms)
+        if not self._id_tails:
+            self._id_tails = uuid7_tails(os.urandom(TAIL_BYTES * IDS_AT_ONCE))
+        return self._id_head + self._id_tails.pop()  # type: ignore[return-value]  # NewType is a call
 
     def ratio(self, model: ModelSpec) -> TokenRatio:
         """Return the learned tokens per byte of `model`."""
@@ -71,6 +89,16 @@ class WorkerPlane:
     def serve(self, exchange: Exchange) -> Coroutine[Any, None, None]:
         """Return the pipeline's work on one exchange."""
         return serve(exchange, self)
+
+    def on_encoded(self, call: Call, dialect: Dialect) -> None:
+        """Name each parameter that a dialect leaves out, once, at level debug."""
+        if not self._logs_debug or dialect is not Dialect.ARK:
+            return
+        for name in unsent_parameters(call, dialect):
+            if name not in self._named and len(self._named) < MAX_NAMED:
+                self._named.add(name)
+                shown = "".join(char if char.isprintable() else "?" for char in name[:64])
+                self.log.event("debug", "parameter_dropped", dialect="ark", parameter=shown)
 
     def on_attempt_failed(
         self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None

@@ -35,7 +35,7 @@ def _kept(path: Path) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         text = secrets.token_urlsafe(32)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text + "\n")

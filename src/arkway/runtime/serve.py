@@ -33,8 +33,8 @@ from arkway.listener.server_io import Listener, ListenerTimeouts
 from arkway.local.supervise import LocalModels
 from arkway.local.weights import LocalModelError, find_weights
 from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
+from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
-from arkway.pipeline import PipelineLimits
 from arkway.routing.pool import Pool
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
@@ -43,6 +43,7 @@ from arkway.runtime.welcome import welcome
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
 from arkway.wire.outbox import Outbox
+from arkway.work import PipelineLimits
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
 # Timeouts are judged this often: the shortest sensible one is a tenth of a second.
@@ -234,9 +235,9 @@ class _Gateway:
         self._apply(self._plane.snapshot)
 
     def _with_local(self, snapshot: Snapshot | None) -> Snapshot:
-        """Return `snapshot` with the local accounts, which then serve alone."""
+        """Return `snapshot`, served by the local accounts if asked for or if it has none itself."""
         assert snapshot is not None, "checked before the gateway was made"
-        if self._options.local or self._local_accounts:
+        if self._options.local or not snapshot.accounts:
             return replace(snapshot, accounts=self._local_accounts)
         return snapshot
 
@@ -281,9 +282,10 @@ class _Gateway:
                 break
         self._listener.stop_accepting()
         cut = self._plane.calls
+        self._listener.cut_all(Draining("This node has stopped.", retry_after_s=1.0))
+        await asyncio.sleep(TICK_S)  # let the last bytes leave
         self._listener.abort_all()
         self._ops.close()
-        await asyncio.sleep(0)  # let closed connections end their calls
         self._log.event("warning" if cut else "info", "stopped", cut=cut)
 
     def _on_signal(self, number: int) -> None:
@@ -299,7 +301,12 @@ class _Gateway:
             status = "ready"
         else:
             status = "draining" if draining else "starting" if not self._is_ready else "no account"
-        return ready, {"status": status, "calls": self._plane.calls}
+        return ready, {
+            "status": status,
+            "calls": self._plane.calls,
+            "connections": self._listener.connections,
+            "counts": dict(self._plane.counts),
+        }
 
     def _report(self, problem: Problem) -> None:
         self._log.event("warning", "configuration", problem=str(problem))

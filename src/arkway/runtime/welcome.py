@@ -21,7 +21,7 @@ def welcome(
     The key is printed at the start that made it and never again; it stays in `home/first-key`.
     """
     host = "127.0.0.1" if config.server.host in ("0.0.0.0", "::", "") else config.server.host  # noqa: S104
-    url = f"http://{host}:{port}/v1"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     is_local = any(account.dialect is Dialect.LOCAL for account in snapshot.accounts)
     lines = [f"\nArkway is ready at {url}\n"]
     if is_local:

@@ -1,4 +1,4 @@
 """What do operators learn? Events of the gateway as log lines; never prompts, keys or answers.
 
-Entry point: `log.Log`.
+Entry point: `log_io.Log`.
 """

@@ -22,6 +22,10 @@ class Log:
         self._as_json = style == "json"
         self._stream = stream or sys.stderr
 
+    def logs(self, level: str) -> bool:
+        """Whether events of `level` are written."""
+        return LEVELS[level] >= self._threshold
+
     def event(self, level: str, name: str, **fields: Field) -> None:
         """Write one line; what cannot be written is dropped, a log never stops a gateway."""
         if LEVELS[level] < self._threshold:

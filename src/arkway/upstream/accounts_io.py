@@ -84,7 +84,7 @@ class AccountConnections:
             is_stream,
             self._limits.max_answer_bytes,
             now_s + clocks.total_s,
-            now_s + clocks.connect_s,
+            now_s + min(clocks.connect_s, clocks.total_s),
             self,
         )
         self._attempts.add(attempt)
@@ -108,7 +108,9 @@ class AccountConnections:
         """Open a connection for `attempt`."""
         if len(self._open) + len(self._connecting) >= self._limits.max_connections:
             error = Overloaded("Too many calls are in progress.", retry_after_s=1.0)
-            attempt.fail(Ending.NOT_SENT, error, "account is at max_connections")
+            attempt.failure = AttemptFailed(
+                Ending.NOT_SENT, ErrorClass.ACCOUNT_LIMITED, error, "account is at max_connections"
+            )
             return
         self._connecting[attempt] = self._loop.create_task(self._connect(attempt))
 
@@ -161,8 +163,8 @@ class AccountConnections:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no attempt is under way."""
-        return not self._attempts
+        """Whether no attempt and no connection is left."""
+        return not (self._attempts or self._open or self._connecting)
 
 
 class Upstream:

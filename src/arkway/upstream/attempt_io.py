@@ -20,6 +20,8 @@ from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.strand import Strand
 
 _FOREVER = float("inf")
+# A close that crosses our request on the wire arrives within a round trip or two.
+STALE_WITHIN_S = 1.0
 
 
 class Carrier(Protocol):
@@ -73,6 +75,7 @@ class Attempt(msgspec.Struct, eq=False):
     is_paused: bool = False
     is_closed: bool = False
     was_restarted: bool = False
+    sent_s: float = 0.0
     carrier: Carrier | None = None
     waiter: Strand | None = None
     pieces: list[bytes] = []
@@ -83,6 +86,7 @@ class Attempt(msgspec.Struct, eq=False):
     def sent_by(self, carrier: Carrier, now_s: float) -> None:
         """The request is on its way."""
         self.carrier = carrier
+        self.sent_s = now_s
         clocks = self.clocks
         deadline_s = now_s + (clocks.first_token_s if self.is_stream else clocks.plain_answer_s)
         total_s = self.total_deadline_s
@@ -149,6 +153,13 @@ class Attempt(msgspec.Struct, eq=False):
         self.keeper.closed(self)
 
     # For the connection and the account's pool.
+
+    def may_restart(self, now_s: float) -> bool:
+        """Whether a connection that closed without a byte may have been stale all along.
+
+        Only right after sending: an upstream that worked on the request for longer has taken it.
+        """
+        return not self.was_restarted and now_s - self.sent_s < STALE_WITHIN_S
 
     def on_restart(self, now_s: float) -> None:
         """The idle connection turned out closed before any answer; a new one is being opened."""

@@ -21,12 +21,14 @@ from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.upstream.ark_codes import class_of_code
 from arkway.wire.openai import decode_error
 
-# Ark appends its request id, and names endpoints and accounts in brackets.
+# Ark appends its request id, and names endpoints and accounts; six digits in a row are an id too.
 _IDS = re.compile(
-    r"\s*\(?request[ _]id:?\s*[\w-]+\)?\.?|\bep-[\w-]+|\[[\w-]*\d{6,}[\w-]*\]|\b\d{9,}\b",
+    r"\s*\(?request[\s_-]*id\s*[:=]?\s*[\w-]+\)?\.?|\[[^\]]*\d{4}[^\]]*\]|\bep-[\w-]+|[\w-]*\d{6}[\w-]*",
     re.IGNORECASE,
 )
+_RELAYED = frozenset({400, 413, 422})  # statuses whose text speaks of the request
 _MAX_MESSAGE = 400  # enough for any sentence; an upstream's page of HTML is not one
+_MAX_SCANNED = 2 * _MAX_MESSAGE  # an id must not be cut in two before it is found
 _CONTEXT_CODES = frozenset(
     {"OutofContextError", "context_length_exceeded", "exceed_context_size_error"}
 )
@@ -54,7 +56,8 @@ def classify(status: int, body: bytes, retry_after_s: float | None) -> AttemptFa
     """
     code, message = decode_error(body)
     error_class = _class(status, code)
-    error = _visible(error_class, code, message, retry_after_s)
+    told = message if status in _RELAYED else ""
+    error = _visible(error_class, code, told, retry_after_s)
     return AttemptFailed(
         Ending.REFUSED, error_class, error, f"status {status}, code {_token(code)}"
     )
@@ -111,8 +114,8 @@ def _caller_error(code: str, message: str) -> GatewayError:
 
 def scrub(message: str) -> str:
     """Return an upstream's text without ids, line breaks or length."""
-    printable = "".join(char if char.isprintable() else " " for char in message[:_MAX_MESSAGE])
-    return _IDS.sub("", printable).strip()
+    printable = "".join(char if char.isprintable() else " " for char in message[:_MAX_SCANNED])
+    return _IDS.sub("", printable)[:_MAX_MESSAGE].strip()
 
 
 def _token(code: str) -> str:

@@ -43,6 +43,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_is_complete",
         "_is_detached",
         "_keeps_alive",
+        "_last_data",
         "_lines",
         "_parser",
         "_pieces",
@@ -64,6 +65,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._lines: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # httptools calls it with each piece of a body
+        self._last_data = b""  # the end of a body, once its response is complete
         self._broken = ""
         self._has_head = self._is_complete = self._is_detached = self._keeps_alive = False
         self._ends_with_connection = False
@@ -118,28 +120,27 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what arrived."""
+        if self._attempt is None and not self._is_detached:
+            self._transport.abort()  # nobody asked: it could only be taken for a later answer
+            return
         try:
             self._parser.feed_data(self._pool.read_buffer[:nbytes])
-        except httptools.HttpParserUpgrade:
-            self._broken = "protocol upgrade"
-        except httptools.HttpParserError as error:
-            self._broken = f"malformed HTTP response: {error}"
-        if not self._has_head:
-            self._head_bytes += nbytes
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._broken = f"response head over {MAX_HEAD_BYTES} bytes"
-            if not self._broken:
-                return
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._broken = f"malformed HTTP response: {type(error).__name__}: {error}"
+        if not self._has_head and not self._count_head(nbytes):
+            return
         attempt, pieces = self._attempt, self._pieces
-        if pieces:
+        data = self._last_data
+        if not self._is_complete and pieces:
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
-            if attempt is not None:
-                attempt.on_body(data)
-                attempt = self._attempt  # its strand may have closed it
+        if data and attempt is not None and self._has_head:
+            self._last_data = b""
+            attempt.on_body(data)
+            attempt = self._attempt  # its strand may have closed it
         if self._is_complete:
             self._end_response(attempt)
-        elif self._broken or (attempt is None and not self._is_detached):
+        elif self._broken:
             self._fail(attempt)
 
     def eof_received(self) -> None:
@@ -154,7 +155,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         attempt, self._attempt = self._attempt, None
         if attempt is None:
             return
-        if not (self.is_fresh or self._head_bytes or self._has_head or attempt.was_restarted):
+        is_silent = not (self._head_bytes or self._has_head)
+        if is_silent and not self.is_fresh and attempt.may_restart(self._pool.now_s()):
             # The upstream closed an idle connection while our request was under way.
             attempt.on_restart(self._pool.now_s())
             self._pool.connect(attempt)
@@ -163,48 +165,69 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     # httptools callbacks.
 
+    def on_message_begin(self) -> None:
+        """Refuse a response that nobody asked for, in the read that ends another."""
+        if self._is_complete:
+            self._broken = "a second response"
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which is dropped with the next head."""
         self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Tell the attempt of the final head; informational ones are skipped."""
-        status = self._parser.get_status_code()
         lines = self._lines
+        status = self._parser.get_status_code()
         if status < 100:
             self._broken = "status below 100"
-        elif status >= 200 and self._attempt is not None:
-            self._has_head = True
+        elif status >= 200 and not self._is_complete:
             layout = _LAYOUTS.find(tuple(map(_name, lines)))
             media, encoding, length, transfer, retry_after = layout.pick([*map(_value, lines), b""])
             if encoding and encoding.lower() != b"identity":
                 self._broken = "response is compressed though identity was asked for"
-            self._ends_with_connection = not length and not transfer
-            self._attempt.on_head(status, media, retry_after)
+            else:
+                self._has_head = True
+                self._ends_with_connection = not length and not transfer
+                if self._attempt is not None:
+                    self._attempt.on_head(status, media, retry_after)
         lines.clear()
 
     def on_message_complete(self) -> None:
-        """Note the end of the response."""
-        if self._has_head:
+        """Note the end of the response, and keep its body apart from what may follow."""
+        pieces = self._pieces
+        if self._has_head and not self._is_complete:
             self._is_complete = True
             self._keeps_alive = self._parser.should_keep_alive()
+            if pieces:
+                self._last_data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._lines.clear()  # trailers
 
     # What a read came to.
 
+    def _count_head(self, nbytes: int) -> bool:
+        """Bound a head that is still arriving; return whether the read broke the response."""
+        self._head_bytes += nbytes
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._broken = f"response head over {MAX_HEAD_BYTES} bytes"
+        return bool(self._broken)
+
     def _end_response(self, attempt: "Attempt | None") -> None:
-        """Give the connection back before the attempt goes on: its strand may want it."""
+        """Give the connection back before the attempt goes on: its strand may want it.
+
+        A response that is whole stays whole whatever came after it; the connection does not.
+        """
+        keep = self._keeps_alive and not (self._broken or self._pieces or self._lines)
         self._attempt = None
         self._has_head = self._is_complete = self.is_fresh = self._is_detached = False
         self._head_bytes = 0
-        if self._keeps_alive and not self._broken:
+        self._last_data = b""
+        if keep:
             self._pool.returned(self)
         else:
-            self._transport.close()
+            self._transport.abort()
         if attempt is not None:
-            if self._broken:
-                self._fail(attempt)
-            else:
-                attempt.on_complete()
+            attempt.on_complete()
 
     def _fail(self, attempt: "Attempt | None") -> None:
         self._attempt = None

@@ -89,7 +89,7 @@ class Chunk(msgspec.Struct):
 class Message(msgspec.Struct):
     """The message of a plain answer, as we write it."""
 
-    role: str = "assistant"
+    role: str | None = "assistant"
     content: str | None = None
     refusal: str | None = None
     reasoning_content: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -99,7 +99,7 @@ class Message(msgspec.Struct):
 class Choice(msgspec.Struct):
     """One choice of a plain answer; field order is the order on the wire."""
 
-    index: int = 0
+    index: int | None = 0
     message: Message | None = None
     logprobs: Any = None
     finish_reason: str | None = None

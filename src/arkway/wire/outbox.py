@@ -20,10 +20,11 @@ class Outbox:
     Several writes to one connection in a row become one. Close a connection only after `flush`.
     """
 
-    __slots__ = ("_call_soon", "_waiting")
+    __slots__ = ("_call_soon", "_is_flushing", "_waiting")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
+        self._is_flushing = False
         self._waiting: list[tuple[Write, bytes]] = []
 
     def put(self, write: Write, data: bytes) -> None:
@@ -41,12 +42,20 @@ class Outbox:
         waiting.append((write, data))
 
     def flush(self) -> None:
-        """Make the writes that wait."""
-        waiting = self._waiting
-        if waiting:
-            self._waiting = []
-            for write, data in waiting:
-                try:
-                    write(data)
-                except RuntimeError:
-                    pass  # the connection was closed meanwhile; whoever waits on it learns by that
+        """Make the writes that wait. A flush within a flush leaves them, in order, to the outer."""
+        if self._is_flushing:
+            return
+        self._is_flushing = True
+        try:
+            while self._waiting:
+                self._write_all()
+        finally:
+            self._is_flushing = False
+
+    def _write_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for write, data in waiting:
+            try:
+                write(data)
+            except RuntimeError:
+                pass  # the connection was closed meanwhile; whoever waits on it learns by that

@@ -1,35 +1,36 @@
 """What events does a stream hold? A sans-io `text/event-stream` decoder. Hot path.
 
 Rules: any split of the bytes gives the same payloads (tests/unit/wire/test_sse.py); fields other
-than `data` are skipped; comments and lone blank lines give nothing. A lone CR as line end, which
-the standard allows, is not accepted: no upstream we know sends one. A line that is a bare
-`{"error"` object counts as data: Ark's own SDK reads it so.
+than `data` are skipped; comments, empty events and lone blank lines give nothing. A lone CR as line
+end, which the standard allows, is not understood: no upstream we know sends one. A line that is a
+bare `{"error"` object counts as data: Ark's own SDK reads it so.
 Source: WHATWG HTML "Interpreting an event stream".
 """
 
 _BOM = b"\xef\xbb\xbf"
 
 
-class EventTooLarge(ValueError):
-    """One event grew past the limit; the upstream is at fault."""
-
-
 class SseDecoder:
-    """Turn bytes of an event stream into event payloads, with no I/O."""
+    """Turn bytes of an event stream into event payloads, with no I/O.
 
-    __slots__ = ("_at_start", "_max_event_bytes", "_tail")
+    `is_too_large` is set once an event exceeds the limit; nothing after it is decoded.
+    """
+
+    __slots__ = ("_at_start", "_max_event_bytes", "_tail", "is_too_large")
 
     def __init__(self, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
         self._tail = b""
         self._at_start = True
+        self.is_too_large = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads that `data` completed, oldest first.
+        """Return the payloads that `data` completed, oldest first; none of them is empty.
 
-        Errors:  EventTooLarge when an unfinished event exceeds the limit.
         Cost:    O(len(data)) plus the unfinished tail.
         """
+        if b"\r" in data:
+            data = data.replace(b"\r", b"")  # JSON has no raw CR: what is left ends lines by LF
         data = self._tail + data
         if self._at_start:
             if _BOM.startswith(data):
@@ -37,20 +38,28 @@ class SseDecoder:
                 return []
             self._at_start = False
             data = data.removeprefix(_BOM)
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n")
         *blocks, self._tail = data.split(b"\n\n")
-        if len(self._tail) > self._max_event_bytes:
-            raise EventTooLarge(f"an event exceeds {self._max_event_bytes} bytes")
+        if len(data) > self._max_event_bytes:
+            blocks = self._within_limit(blocks)
         payloads = []
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
-                payloads.append(block[6:])
+                payload = block[6:]
             else:
                 payload = _payload(block)
-                if payload:
-                    payloads.append(payload)
+            if payload:
+                payloads.append(payload)
         return payloads
+
+    def _within_limit(self, blocks: list[bytes]) -> list[bytes]:
+        """Return the events before the first that is too large, and note that there is one."""
+        limit = self._max_event_bytes
+        # Of an unfinished event, half of the blank line that ends it may have come.
+        for place, block in enumerate([*blocks, self._tail.removesuffix(b"\n")]):
+            if len(block) > limit:
+                self.is_too_large = True
+                return blocks[:place]
+        return blocks
 
 
 def _payload(block: bytes) -> bytes:

@@ -1,0 +1,130 @@
+"""What do the steps of one call share? The plane they run on, and the call under way. Hot path.
+
+`pipeline` reads these top to bottom; `runtime.plane` builds the plane. No I/O of its own.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from arkway.admission.estimate import TokenRatio
+from arkway.listener.exchange_io import Exchange
+from arkway.model.call import Call, Target
+from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
+from arkway.model.errors import InvalidJson
+from arkway.model.outcome import AttemptFailed
+from arkway.routing.pool import Plan, Pool
+from arkway.upstream.accounts_io import Upstream
+from arkway.upstream.attempt_io import Attempt
+from arkway.upstream.dialects import encode_call
+from arkway.wire.openai import Envelope
+
+_FOREVER = float("inf")
+_LOCAL = Dialect.LOCAL  # bound once: Python 3.11 finds an enum's member by a slow path
+
+
+class PipelineLimits(msgspec.Struct, frozen=True):
+    """Bounds of a call."""
+
+    max_in_flight: int = 4096
+    max_choices: int = 16
+    max_attempts: int = 3
+    max_event_bytes: int = 1024 * 1024
+
+
+class Plane(Protocol):
+    """What the pipeline needs; `runtime.plane` builds it."""
+
+    snapshot: Snapshot
+    limits: PipelineLimits
+    pool: Pool
+    upstream: Upstream
+    is_draining: bool
+    calls: int  # calls in progress
+
+    def time(self) -> float:
+        """Monotonic seconds."""
+
+    def unix_s(self) -> int:
+        """Seconds since the epoch."""
+
+    def ratio(self, model: ModelSpec) -> TokenRatio:
+        """The learned tokens per byte of a model."""
+
+    def on_encoded(self, call: Call, dialect: Dialect) -> None:
+        """Tell developers which of a call's parameters were left out."""
+
+    def on_attempt_failed(
+        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None
+    ) -> None:
+        """Tell operators that an attempt failed."""
+
+
+class Work(msgspec.Struct, eq=False):
+    """One call under way: what its branches share."""
+
+    exchange: Exchange
+    plane: Plane
+    call: Call
+    plan: Plan
+    envelope: Envelope
+    wait_s: float | None = None  # how long the caller waits, where it says so
+    attempts: int = 0  # the most that any one branch needed
+    bodies: dict[tuple[Dialect, str], bytes] = {}
+    followed: list[Attempt] = []  # those that the caller's reading speed governs
+
+    def body(self, target: Target) -> bytes:
+        """Return the upstream request body, encoded once for all branches and retries."""
+        key = (target.account.dialect, target.upstream_model)
+        body = self.bodies.get(key)
+        if body is None:
+            try:
+                body = self.bodies[key] = encode_call(self.call, *key)
+            except RecursionError:  # it takes a little more stack than decoding did
+                raise InvalidJson("The request body is nested too deeply.") from None
+            self.plane.on_encoded(self.call, target.account.dialect)
+        return body
+
+    def answer_headers(self, target: Target) -> bytes:
+        """Return the header lines that say how the call was served."""
+        exchange = self.exchange
+        lines = (
+            b"openai-processing-ms: %d\r\nx-arkway-affinity: %b\r\nx-arkway-attempts: %d\r\n"
+            % (
+                (self.plane.time() - exchange.received_s) * 1000,
+                self.plan.affinity(target.account.id).encode(),
+                self.attempts,
+            )
+        )
+        if target.account.dialect is _LOCAL:
+            lines += b"x-arkway-upstream: local\r\n"
+        return lines
+
+    def left_s(self) -> float:
+        """Return how long the caller still waits for a first byte. Unit: s; inf: it did not say."""
+        if self.wait_s is None or self.exchange.has_started:
+            return _FOREVER
+        return self.wait_s - (self.plane.time() - self.exchange.received_s)
+
+    def follow(self, attempt: Attempt) -> None:
+        """Let the caller's reading speed govern the attempt."""
+        self.followed.append(attempt)
+        self.exchange.on_pause = self.pause
+        self.exchange.on_resume = self.resume
+        if self.exchange.is_paused:
+            attempt.pause()
+
+    def unfollow(self, attempt: Attempt) -> None:
+        """Let go of an attempt that has ended."""
+        self.followed.remove(attempt)
+
+    def pause(self) -> None:
+        """The caller has stopped reading."""
+        for attempt in self.followed:
+            attempt.pause()
+
+    def resume(self) -> None:
+        """The caller reads again."""
+        now_s = self.plane.time()
+        for attempt in self.followed:
+            attempt.resume(now_s)

@@ -1,0 +1,158 @@
+"""Does what the README shows work? Its commands are run here, or held against what exists.
+
+`make` targets and `curl` calls need the network or a server: they are compared with the Makefile,
+the routes and the validation. The `arkway` commands that only write files are run for real.
+"""
+
+import ast
+import json
+import os
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from arkway import __version__
+from arkway.admission.validate import validate
+from arkway.cli import main
+from arkway.cli.app import app
+from arkway.control.config import BUILTIN_MODELS, Config
+from arkway.control.home import FIRST_KEY_NAME
+from arkway.control.snapshot import build
+from arkway.listener.routes import Endpoint, match
+from arkway.model.call import Caller, RawRequest
+from arkway.model.catalogue import KeySpec
+from arkway.model.ids import TenantId
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+API = (ROOT / "docs" / "api.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+SERVER = Config().server
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return the commands of all shell blocks, split into words, comments left out."""
+    found = []
+    for block in blocks(text, "sh"):
+        block = re.sub(r"(^|\s)# .*$", "", block, flags=re.MULTILINE).replace("\\\n", " ")
+        lexer = shlex.shlex(block, posix=True, punctuation_chars=";\n")
+        lexer.whitespace, lexer.whitespace_split = " \t", True
+        words: list[str] = []
+        for word in lexer:
+            if word.strip("\n;"):
+                words.append(word)
+            elif words:
+                found.append(words)
+                words = []
+        found += [words] if words else []
+    return found
+
+
+def of(program: str, text: str = README) -> list[list[str]]:
+    return [words for words in commands(text) if Path(words[0]).name == program]
+
+
+def test_make_targets_exist():
+    targets = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = [words[1] for words in of("make")] + re.findall(r"`make (\w+)`", README)
+
+    assert {"run", "test"} <= set(named) <= set(targets)
+
+
+def test_programs_are_those_there_are():
+    assert {words[0] for words in commands(README)} == {
+        "make",
+        "curl",
+        ".venv/bin/arkway",
+        "export",
+    }
+
+
+def test_arkway_commands_use_flags_that_exist():
+    root = typer.main.get_command(app)
+    for _, *words in [*of("arkway"), *of("arkway", API)]:
+        command, rest = root, words
+        while hasattr(command, "commands"):
+            command, rest = command.commands[rest[0]], rest[1:]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= known
+
+
+@pytest.mark.slow  # runs four commands
+def test_a_real_account_as_the_readme_adds_it(tmp_path, monkeypatch, capsys):
+    """Run the blocks' own words, one after the other, in a home of their own."""
+    for name in [name for name in os.environ if name.startswith("ARKWAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ARKWAY_HOME", str(tmp_path))
+    ran = []
+    for program, *words in commands(README.partition("## A real account")[2]):
+        if program == "export":
+            monkeypatch.setenv(*words[0].split("=", 1))
+        elif program != "make":
+            assert main(words) == 0, (words, capsys.readouterr().err)
+            ran.append(" ".join(words[:2]))
+
+    assert ran == ["accounts add", "config check", "keys create", "accounts list"]
+    written = tomllib.loads((tmp_path / "arkway.toml").read_text())
+    assert [account["dialect"] for account in written["accounts"]] == ["ark"]
+    assert "put-the-key-here" not in (tmp_path / "arkway.toml").read_text()
+
+
+@pytest.fixture(scope="module")
+def snapshot():
+    return build(Config(models=BUILTIN_MODELS), {}, read_file=Path.read_text).snapshot
+
+
+CURLS = [*of("curl"), *of("curl", API)]
+
+
+@pytest.mark.parametrize("words", CURLS, ids=lambda words: words[-1][:60])
+def test_curl_calls_would_be_accepted(words, snapshot):
+    url = next(word for word in words if "/chat/completions" in word)
+    path = "/v1/" + url.partition("/v1/")[2] if "/v1/" in url else url.replace("$ARKWAY_URL", "/v1")
+    headers = dict(words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H")
+    body = words[words.index("-d") + 1]
+    request = RawRequest(method=b"POST", path=path.encode(), body=body.encode())
+    caller = Caller(KeySpec(sha256=b"", name="reader", tenant=TenantId("default")))
+
+    assert match(b"POST", path.encode()).endpoint is Endpoint.CHAT_COMPLETIONS
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Authorization"].startswith("Bearer $")
+    call = validate(request, caller, snapshot, 1)
+    assert call.stream == ("-N" in words), "a stream is shown as it comes, and only a stream"
+
+
+def test_addresses_and_files_are_the_defaults():
+    for text in (README, API):
+        assert set(re.findall(r"127\.0\.0\.1:(\d+)", text)) == {str(SERVER.port)}
+        assert set(re.findall(r"var/[\w.-]+", text)) == {f"var/{FIRST_KEY_NAME}"}
+    assert f"port {SERVER.port}" in README
+
+
+def test_programs_ask_for_models_that_exist():
+    names = {model.name for model in BUILTIN_MODELS}
+    for text in (README, API):
+        assert set(re.findall(r"Doubao-[\w.-]*\d+k", text)) <= names
+    for block in blocks(README + API, "python"):
+        ast.parse(block)
+    for block in blocks(API, "json"):
+        json.loads(block)
+
+
+def test_the_stand_in_is_called_one():
+    assert "It is not Doubao" in README
+    assert "x-arkway-upstream: local" in README
+
+
+def test_the_changelog_has_this_version():
+    versions = re.findall(r"^## \[(\d[\d.]*)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
+
+    assert versions[0] == __version__

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+from arkway.runtime.ops_io import MAX_REQUEST_BYTES, READ_TIMEOUT_S, OpsConnection
+from support.fakes import FakeLoop
+from support.listener_lab import answers
+from support.strategies import one_by_one
+
+
+@pytest.fixture
+def loop():
+    with FakeLoop() as loop:
+        yield loop
+
+
+def ask(loop, *pieces, ready=True):
+    connection = loop.connect(OpsConnection(lambda: (ready, {"calls": 3})))
+    connection.deliver(*pieces)
+    return connection
+
+
+def get(path, method=b"GET"):
+    return b"%b %b HTTP/1.1\r\nhost: h\r\n\r\n" % (method, path)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "ready", "status", "body"),
+    [
+        (get(b"/healthz"), True, 200, {"status": "alive"}),
+        (get(b"/healthz"), False, 200, {"status": "alive"}),
+        (get(b"/readyz"), True, 200, {"calls": 3}),
+        (get(b"/readyz"), False, 503, {"calls": 3}),
+        (get(b"/readyz?verbose=1"), True, 200, {"calls": 3}),
+        (get(b"/readyz", b"POST"), True, 405, {"status": "use GET"}),
+        (get(b"/"), True, 404, {"status": "unknown path", "paths": ["/healthz", "/readyz"]}),
+        (get(b"/readyz/"), True, 404, {"status": "unknown path", "paths": ["/healthz", "/readyz"]}),
+        (b"garbage\r\n\r\n", True, 400, {"status": "bad request"}),
+        (b"\x16\x03\x01", True, 400, {"status": "bad request"}),
+    ],
+)
+def test_the_table(loop, request_bytes, ready, status, body):
+    for pieces in ([request_bytes], one_by_one(request_bytes)):
+        connection = ask(loop, *pieces, ready=ready)
+        (answer,) = answers(connection)
+        assert (answer.status, json.loads(answer.body)) == (status, body)
+        assert answer.headers["connection"] == "close"
+        assert connection.is_closing()
+
+
+def test_a_request_is_bounded(loop):
+    connection = ask(loop, b"GET / HTTP/1.1\r\nx: ")
+
+    connection.deliver(*[b"y" * 1000] * (MAX_REQUEST_BYTES // 1000 + 1))
+
+    (answer,) = answers(connection)
+    assert answer.status == 431
+
+
+def test_an_upgrade_is_answered_plainly(loop):
+    offer = b"connection: upgrade\r\nupgrade: h2c\r\n\r\n"
+
+    (answer,) = answers(ask(loop, get(b"/healthz")[:-2] + offer))
+
+    assert answer.status == 200
+
+
+def test_only_one_request_is_answered(loop):
+    assert len(answers(ask(loop, get(b"/healthz") * 2))) == 1
+
+
+def test_nobody_waits_for_ever(loop):
+    connection = ask(loop, b"GET /")
+    (timer,) = loop.timers
+
+    assert timer.at_s == loop.now_s + READ_TIMEOUT_S
+    timer.callback()
+    assert connection.was_aborted
+
+
+def test_an_end_forgets_the_timer(loop):
+    connection = ask(loop)
+
+    connection.reset()
+
+    assert loop.timers[0].is_cancelled
