@@ -325,7 +325,6 @@ def test_a_choice_that_breaks_off_breaks_the_stream(lab):
     assert two.is_closed
 
 
-@pytest.mark.xfail(strict=False, reason="bug: contract section 1, n > 1: row 14 for the whole call")
 def test_a_choice_that_cannot_begin_while_others_run_interrupts_the_stream(lab):
     it = lab.call(n=2, stream=True)
     one, two = lab.attempts

@@ -220,9 +220,6 @@ def test_garbage_behind_a_request_that_is_being_answered_cuts_it(serving):
     assert it.take() == b""
 
 
-@pytest.mark.xfail(
-    strict=False, reason="bug: the refusal overtakes requests that wait for their turn"
-)
 def test_a_refusal_is_not_taken_for_the_answer_to_an_earlier_request(serving):
     lab = serving(Server(at_once=True))
 
@@ -376,6 +373,36 @@ def test_a_caller_who_reads_again_in_time_is_not_cut(serving):
     assert not it.is_closing()
 
 
+def test_whoever_listens_is_told_of_the_callers_speed(serving):
+    server, told = Server(), []
+    lab = serving(server)
+    it = lab.ask(get(b"/1"))
+    (exchange,) = server.exchanges
+    exchange.on_pause = lambda: told.append("pause")
+    exchange.on_resume = lambda: told.append("resume")
+
+    it.protocol.pause_writing()
+    it.protocol.resume_writing()
+
+    assert told == ["pause", "resume"]
+
+
+def test_an_exchange_that_ends_late_does_not_disturb_the_next(serving):
+    server = Server()
+    lab = serving(server)
+    it = lab.ask(get(b"/1") + get(b"/2"))
+    first = server.exchanges[0]
+    first.resume()
+    lab.loop.turn()
+
+    it.protocol.exchange_ended(first, close=True)
+
+    server.exchanges[1].resume()
+    lab.loop.turn()
+    assert [said.body for said in answers(it)] == [b"/1", b"/2"]
+    assert not it.is_closing()
+
+
 def test_the_writes_of_a_connection_are_bounded(serving):
     assert serving(Server()).connect().high_water_bytes == WRITE_HIGH_WATER_BYTES
 
@@ -444,6 +471,18 @@ def test_a_caller_who_left_gets_nothing_of_the_requests_behind(serving):
     server = Server()
     lab = serving(server)
     it = lab.ask(get(b"/1") + get(b"/2"))
+
+    it.reset()
+    lab.loop.turn()
+
+    assert server.paths == [b"/1"]
+
+
+def test_a_caller_who_left_between_two_answers_gets_no_second(serving):
+    server = Server(at_once=True)
+    lab = serving(server)
+    it = lab.connect()
+    it.deliver(get(b"/1") + get(b"/2"))
 
     it.reset()
     lab.loop.turn()

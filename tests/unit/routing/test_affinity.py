@@ -96,6 +96,26 @@ def test_the_heirs_of_an_account_share_its_keys_evenly():
         assert abs(heirs.count(account) - len(heirs) / 3) < 4 * (len(heirs) * 2 / 9) ** 0.5
 
 
+@pytest.mark.parametrize(
+    "digest",
+    [
+        b"\0" * 8,
+        pytest.param(
+            b"\xff" * 8,
+            marks=pytest.mark.xfail(reason="bug: division by zero: 2**64 + 2 is 2**64 as a float"),
+        ),
+    ],
+)
+def test_any_digest_is_a_score(monkeypatch, digest):
+    class Digest:
+        def digest(self):
+            return digest
+
+    monkeypatch.setattr("arkway.routing.affinity.blake2b", lambda *_, **__: Digest())
+
+    assert len(by_home(targets(2), b"k" * 16)) == 2
+
+
 def test_nothing_to_order_is_no_order():
     assert by_home([], b"k" * 16) == []
 

@@ -139,6 +139,19 @@ def test_a_caller_who_leaves_takes_the_upstream_with_it(lab, stream, steps):
     assert not [event for event in lab.events if event["level"] != "debug"]
 
 
+@pytest.mark.xfail(reason="bug: it is detached, and may work for another second")
+@pytest.mark.parametrize("broken", [b"data: garbage\n\n", b"data: " + b"x" * 2_000_000])
+def test_an_upstream_that_sends_garbage_is_dropped_at_once(lab, broken):
+    lab.ask(chat(stream=True))
+    upstream = lab.dial()
+
+    lab.answer(upstream, HEAD + framed(chunk("a")))
+    for at in range(0, len(broken), 60_000):
+        lab.answer(upstream, framed(broken[at : at + 60_000]))
+
+    assert upstream.was_aborted
+
+
 def test_an_upstream_that_is_down_is_logged_without_secrets(lab):
     it = lab.ask(chat())
 

@@ -75,7 +75,6 @@ def test_another_process_may_be_first(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
 
 
-@pytest.mark.xfail(strict=False, reason="bug: in a container every start has the same process id")
 def test_a_start_that_was_killed_while_making_the_secret_does_no_harm(tmp_path):
     (tmp_path / f".secret-key.{os.getpid()}").write_text("half of a sec")
 

@@ -63,11 +63,7 @@ def test_a_stand_in_is_unmistakable(capsys, tmp_path):
         ("0.0.0.0", "http://127.0.0.1:8080/v1"),
         ("::", "http://127.0.0.1:8080/v1"),
         ("10.1.2.3", "http://10.1.2.3:8080/v1"),
-        pytest.param(
-            "::1",
-            "http://[::1]:8080/v1",
-            marks=pytest.mark.xfail(strict=False, reason="bug: an IPv6 address needs brackets"),
-        ),
+        ("::1", "http://[::1]:8080/v1"),
     ],
 )
 def test_the_address_is_one_that_can_be_called(capsys, tmp_path, host, url):

@@ -277,6 +277,19 @@ def test_a_close_is_idempotent(lab):
     assert use.attempt.carrier is None
 
 
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_finish_wakes_the_strand_and_lets_go_of_the_connection(lab, has_ended):
+    use, transport = lab.sent(stream=True, finish_after=b"DONE")
+
+    transport.deliver(OK, chunk(b"a"))
+    assert use.is_waiting
+    transport.deliver(chunk(b"DONE") + (b"0\r\n\r\n" if has_ended else b""))
+
+    assert not use.is_waiting
+    assert use.failure is None
+    assert not transport.is_closing()
+
+
 def test_after_a_failure_a_finish_does_not_keep_the_connection(lab):
     use, transport = lab.sent(stream=True, finish_after=b"a")
     use.attempt.failure = AttemptFailed(
