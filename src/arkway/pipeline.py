@@ -18,7 +18,7 @@ import msgspec
 from arkway.admission.authenticate import authenticate
 from arkway.admission.estimate import MIN_TEXT_BYTES
 from arkway.admission.media import caller_deadline_s, check_media_type
-from arkway.admission.validate import check_context, validate
+from arkway.admission.validate import check_context, find_model, validate
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
 from arkway.model.call import Caller, Target
@@ -26,7 +26,6 @@ from arkway.model.catalogue import Clocks, Snapshot
 from arkway.model.errors import (
     Draining,
     GatewayError,
-    ModelNotFound,
     NoHealthyAccount,
     Overloaded,
     UpstreamError,
@@ -313,20 +312,14 @@ def _clocks_left(work: Work) -> Clocks:
 
 def _models(exchange: Exchange, plane: Plane, caller: Caller, route: Route) -> None:
     """`GET /v1/models` and `GET /v1/models/{id}`."""
-    visible = [
-        model_object(model, plane.snapshot)
-        for name, model in plane.snapshot.models.items()
-        if name == model.name and (caller.key.models is None or name in caller.key.models)
-    ]
-    if route.endpoint is Endpoint.LIST_MODELS:
-        exchange.respond(200, encode({"object": "list", "data": visible}))
+    snapshot, allowed = plane.snapshot, caller.key.models
+    if route.endpoint is Endpoint.GET_MODEL:
+        model = find_model(route.argument, caller, snapshot)
+        exchange.respond(200, encode(model_object(model, snapshot)))
         return
-    named = plane.snapshot.models.get(route.argument)  # an alias finds its model, as in a call
-    wanted = named.name if named is not None else None
-    for item in visible:
-        if item["id"] == wanted:
-            exchange.respond(200, encode(item))
-            return
-    raise ModelNotFound(
-        "The model you asked for does not exist, or you do not have access to it.", param="model"
-    )
+    visible = [
+        model_object(model, snapshot)
+        for name, model in snapshot.models.items()
+        if name == model.name and (allowed is None or name in allowed)
+    ]
+    exchange.respond(200, encode({"object": "list", "data": visible}))

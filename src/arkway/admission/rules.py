@@ -48,7 +48,7 @@ def number(low: float, high: float) -> Rule:
         if not low <= value <= high:
             raise InvalidValue(
                 f"Invalid value for '{param}': expected a number from {low:g} to {high:g}, "
-                f"but got {_shorten(value)} instead.",
+                f"but got {shorten(value)} instead.",
                 param=param,
             )
         return value
@@ -66,7 +66,7 @@ def check_integer(value: Any, param: str, low: int | None, high: int | None) -> 
         span = f"from {low} to {high}" if high is not None else f"of at least {low}"
         raise InvalidValue(
             f"Invalid value for '{param}': expected an integer {span}, "
-            f"but got {_shorten(value)} instead.",
+            f"but got {shorten(value)} instead.",
             param=param,
         )
     return value
@@ -110,7 +110,7 @@ def not_one_of(param: str, value: str, allowed: tuple[str, ...]) -> InvalidValue
     """Return the refusal of a string outside a closed list."""
     listed = ", ".join(f"'{name}'" for name in allowed[:_SHOWN])
     return InvalidValue(
-        f"Invalid value for '{param}': expected one of {listed}, but got '{_shorten(value)}'.",
+        f"Invalid value for '{param}': expected one of {listed}, but got '{shorten(value)}'.",
         param=param,
     )
 
@@ -153,7 +153,7 @@ def logit_bias(value: Any, param: str) -> dict[str, Any]:
     """An object of token ids to numbers from -100 to 100."""
     bias = number(-100, 100)
     for token, weight in mapping(value, param).items():
-        bias(weight, f"{param}.{_shorten(token)}")
+        bias(weight, f"{param}.{shorten(token)}")
     return dict(value)
 
 
@@ -184,7 +184,7 @@ def _non_empty(value: str, param: str) -> None:
         raise InvalidValue(f"Invalid value for '{param}': the string is empty.", param=param)
 
 
-def _shorten(value: object) -> str:
+def shorten(value: object) -> str:
     """Return a caller's value for a message: printable, and short however long it was."""
     text = str(value) if not isinstance(value, int) or abs(value) < 10**18 else "a huge integer"
     return "".join(char if char.isprintable() else "?" for char in text[:64])

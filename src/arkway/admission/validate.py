@@ -40,7 +40,10 @@ def validate(request: RawRequest, caller: Caller, snapshot: Snapshot, max_choice
     """
     conversation = _conversation_header(request) if _CONVERSATION in request.present else None
     params = decode_body(request.body)
-    model, requested = _model(params.pop("model", None), caller, snapshot)
+    requested = params.pop("model", None)
+    if requested is None:
+        raise MissingParameter("Missing required parameter: 'model'.", param="model")
+    model = find_model(string(requested, "model"), caller, snapshot)
     if "messages" not in params:
         raise MissingParameter("Missing required parameter: 'messages'.", param="messages")
     text_bytes = check_messages(params["messages"])
@@ -103,17 +106,19 @@ def _reason(error: Exception) -> str:
     return str(error).removeprefix("JSON is malformed: ").lower().rstrip(".")
 
 
-def _model(name: Any, caller: Caller, snapshot: Snapshot) -> tuple[ModelSpec, str]:
-    if name is None:
-        raise MissingParameter("Missing required parameter: 'model'.", param="model")
-    model = snapshot.models.get(string(name, "model"))
+def find_model(name: str, caller: Caller, snapshot: Snapshot) -> ModelSpec:
+    """Return the model of a name or an alias.
+
+    Errors:  ModelNotFound, in the same words for one that this key may not use.
+    """
+    model = snapshot.models.get(name)
     allowed = caller.key.models
     if model is None or (allowed is not None and model.name not in allowed):
         raise ModelNotFound(
             "The model you asked for does not exist, or you do not have access to it.",
             param="model",
         )
-    return model, name
+    return model
 
 
 def _include_usage(params: dict[str, Any], *, stream: bool) -> bool:

@@ -21,7 +21,6 @@ WRITE_HIGH_WATER_BYTES = 64 * 1024
 # After an early refusal we read and drop the rest of the body, so that the answer is not lost to
 # a reset: this long at most. nginx's lingering_timeout is 5 s.
 LINGER_S = 3.0
-_FOREVER = float("inf")
 
 
 class Connection(asyncio.Protocol):
@@ -51,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._is_closing = False  # an answer was sent that ends the connection; the rest is dropped
         self._is_reading_paused = False
         self._pending_refusal: GatewayError | None = None  # its turn comes after the requests'
-        self._paused_since_s = _FOREVER  # or since the caller last read
+        self._paused_since_s = 0.0  # while `is_paused`: since then the caller has read nothing
         self._unsent_bytes = 0
         self._waits_since_s = listener.now_s  # since when the current head or idle time runs
         self.is_paused = False
@@ -112,7 +111,6 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The caller has caught up."""
         self.is_paused = False
-        self._paused_since_s = _FOREVER
         if self._active is not None and self._active.on_resume is not None:
             self._active.on_resume()
 
@@ -134,8 +132,6 @@ class Connection(asyncio.Protocol):
             self.listener.call_soon(self._begin_next)
         elif self._pending_refusal is not None:
             self._refuse(self._pending_refusal)
-        elif self._is_reading_paused:
-            self._resume_reading()
 
     # For the listener.
 
@@ -188,13 +184,10 @@ class Connection(asyncio.Protocol):
             return
         request = requests.popleft()
         if self._is_reading_paused and not requests:
-            self._resume_reading()
+            self._is_reading_paused = False
+            self._transport.resume_reading()
         self._active = exchange = self.listener.new_exchange(self, request)
         exchange.resume()
-
-    def _resume_reading(self) -> None:
-        self._is_reading_paused = False
-        self._transport.resume_reading()
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer a broken request and close. A running answer is cut: it cannot be delimited."""
@@ -207,8 +200,7 @@ class Connection(asyncio.Protocol):
             self.send(self.listener.refusal(error))
             self._close(lingering=True)
         elif active.is_waiting_for_body:
-            active.request.refusal = error
-            active.resume()
+            self.refuse_upload(error)
         else:
             self._is_closing = True
             self._transport.abort()

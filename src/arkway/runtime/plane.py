@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from arkway.admission.estimate import TokenRatio
+from arkway.admission.rules import shorten
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
 from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
@@ -97,8 +98,7 @@ class WorkerPlane:
         for name in unsent_parameters(call, dialect):
             if name not in self._named and len(self._named) < MAX_NAMED:
                 self._named.add(name)
-                shown = "".join(char if char.isprintable() else "?" for char in name[:64])
-                self.log.event("debug", "parameter_dropped", dialect="ark", parameter=shown)
+                self.log.event("debug", "parameter_dropped", dialect="ark", parameter=shorten(name))
 
     def on_attempt_failed(
         self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None

@@ -182,9 +182,7 @@ class Attempt(msgspec.Struct, eq=False):
         if sink is not None:
             sink(data)
             if self.has_token and not self.is_paused:
-                deadline_s = self.keeper.now_s() + self.clocks.between_chunks_s
-                total_s = self.total_deadline_s
-                self.deadline_s = deadline_s if deadline_s < total_s else total_s
+                self._expect_more(self.keeper.now_s())
         elif not self.is_closed:
             self.answer_bytes += len(data)
             self.pieces.append(data)
@@ -196,10 +194,7 @@ class Attempt(msgspec.Struct, eq=False):
         """The response is whole; its connection is no longer ours."""
         self.is_complete = True
         self.carrier = None
-        waiter = self.waiter
-        if waiter is not None:
-            self.waiter = None
-            waiter.resume()
+        self._wake()
 
     def on_broken(self, error: GatewayError, reason: str) -> None:
         """The response cannot be used."""

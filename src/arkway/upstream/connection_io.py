@@ -129,13 +129,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._broken = f"malformed HTTP response: {type(error).__name__}: {error}"
         if not self._has_head and not self._count_head(nbytes):
             return
-        attempt, pieces = self._attempt, self._pieces
-        data = self._last_data
-        if not self._is_complete and pieces:
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
+        attempt = self._attempt
+        data = self._last_data if self._is_complete else self._take_pieces()
         if data and attempt is not None and self._has_head:
-            self._last_data = b""
             attempt.on_body(data)
             attempt = self._attempt  # its strand may have closed it
         if self._is_complete:
@@ -156,9 +152,10 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if attempt is None:
             return
         is_silent = not (self._head_bytes or self._has_head)
-        if is_silent and not self.is_fresh and attempt.may_restart(self._pool.now_s()):
+        now_s = self._pool.now_s()
+        if is_silent and not self.is_fresh and attempt.may_restart(now_s):
             # The upstream closed an idle connection while our request was under way.
-            attempt.on_restart(self._pool.now_s())
+            attempt.on_restart(now_s)
             self._pool.connect(attempt)
             return
         attempt.on_lost(f"connection lost: {type(exc).__name__ if exc else 'closed'}")
@@ -194,16 +191,21 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         """Note the end of the response, and keep its body apart from what may follow."""
-        pieces = self._pieces
+        data = self._take_pieces()
         if self._has_head and not self._is_complete:
             self._is_complete = True
             self._keeps_alive = self._parser.should_keep_alive()
-            if pieces:
-                self._last_data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+            self._last_data = data
         self._lines.clear()  # trailers
 
     # What a read came to.
+
+    def _take_pieces(self) -> bytes:
+        """Return the body bytes collected since the last look."""
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return data
 
     def _count_head(self, nbytes: int) -> bool:
         """Bound a head that is still arriving; return whether the read broke the response."""

@@ -47,20 +47,6 @@ def pause():
     yield
 
 
-@pytest.fixture
-def serving():
-    labs = []
-    with FakeLoop() as loop:
-
-        def make(serve, **bounds):
-            labs.append(ListenerLab(loop, serve, **bounds))
-            return labs[-1]
-
-        yield make
-        for lab in labs:
-            assert lab.front.crashes == []
-
-
 def get(path, *lines):
     return post(b"", *lines, line=b"GET %b HTTP/1.1" % path, length=False)
 

@@ -15,24 +15,8 @@ from arkway.model.errors import (
     UpstreamStreamInterrupted,
 )
 from arkway.model.outcome import CallerGone
-from support.fakes import FakeLoop
-from support.listener_lab import ListenerLab, answer, answers, post
+from support.listener_lab import answer, answers, post
 from support.strategies import one_by_one
-
-
-@pytest.fixture
-def serving():
-    """Return a function that opens a door in front of a coroutine."""
-    labs = []
-    with FakeLoop() as loop:
-
-        def make(serve, **bounds):
-            labs.append(ListenerLab(loop, serve, **bounds))
-            return labs[-1]
-
-        yield make
-        for lab in labs:
-            assert lab.front.crashes == []
 
 
 async def say_ok(exchange):

@@ -3,15 +3,8 @@ import json
 import pytest
 
 from arkway.runtime.ops_io import MAX_REQUEST_BYTES, READ_TIMEOUT_S, OpsConnection
-from support.fakes import FakeLoop
 from support.listener_lab import answers
 from support.strategies import one_by_one
-
-
-@pytest.fixture
-def loop():
-    with FakeLoop() as loop:
-        yield loop
 
 
 def ask(loop, *pieces, ready=True):

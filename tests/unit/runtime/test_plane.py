@@ -15,7 +15,6 @@ from arkway.runtime import plane as plane_module
 from arkway.runtime.plane import IDS_AT_ONCE, WorkerPlane
 from arkway.telemetry.log_io import Log
 from arkway.work import PipelineLimits
-from support.fakes import FakeLoop
 from support.listener_lab import ListenerLab, answers
 from support.pipeline_lab import (
     DONE,
@@ -66,12 +65,6 @@ class Lab(ListenerLab):
     def answer(self, transport, data):
         transport.deliver(data)
         self.loop.turn()
-
-
-@pytest.fixture
-def loop():
-    with FakeLoop() as loop:
-        yield loop
 
 
 @pytest.fixture

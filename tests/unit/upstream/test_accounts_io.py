@@ -7,16 +7,9 @@ from arkway.model.call import Target
 from arkway.model.errors import Overloaded, UpstreamError
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.upstream import accounts_io
-from support.fakes import FakeLoop
 from support.upstream_lab import CLOCKS, UpstreamLab, account
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
-
-
-@pytest.fixture
-def loop():
-    with FakeLoop() as loop:
-        yield loop
 
 
 @pytest.fixture

@@ -12,23 +12,10 @@ from support.pipeline_lab import (
     completion,
     contents,
     error_chunk,
-    planes,
     refusal,
     said,
     usage_chunk,
 )
-
-
-@pytest.fixture(name="planes")
-def _planes():
-    with planes() as make:
-        yield make
-
-
-@pytest.fixture
-def lab(planes):
-    return planes()
-
 
 # Streams.
 

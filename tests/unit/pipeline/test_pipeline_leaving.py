@@ -16,23 +16,10 @@ from support.pipeline_lab import (
     chunk,
     code_of,
     contents,
-    planes,
     refusal,
     said,
     usage_chunk,
 )
-
-
-@pytest.fixture(name="planes")
-def _planes():
-    with planes() as make:
-        yield make
-
-
-@pytest.fixture
-def lab(planes):
-    return planes()
-
 
 # Bugs of our own.
 

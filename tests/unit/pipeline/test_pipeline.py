@@ -22,23 +22,10 @@ from support.pipeline_lab import (
     completion,
     get,
     key,
-    planes,
     refusal,
     said,
 )
 from support.strategies import texts
-
-
-@pytest.fixture(name="planes")
-def _planes():
-    with planes() as make:
-        yield make
-
-
-@pytest.fixture
-def lab(planes):
-    return planes()
-
 
 # Before a call.
 
