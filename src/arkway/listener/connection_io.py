@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived."""
-        if self._is_closing:
+        if self._is_closing or self._pending_refusal is not None:
             return
         reader = self._reader
         if reader.is_idle:

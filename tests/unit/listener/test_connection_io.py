@@ -214,6 +214,24 @@ def test_a_refusal_is_not_taken_for_the_answer_to_an_earlier_request(serving):
     assert [said.status for said in answers(it)] in ([200, 200, 400], [200])
 
 
+def test_what_follows_a_refusal_that_waits_is_not_read(serving):
+    server = Server(at_once=True)
+    lab = serving(server)
+    it = lab.connect()
+    # Delivered, and no turn of the loop yet: the first is answered, the second waits its turn.
+    it.deliver(get(b"/1") + get(b"/2") + b"garbage\r\n\r\n")
+    server.at_once = False
+    lab.loop.turn()
+    assert server.paths == [b"/1", b"/2"]
+
+    it.deliver(b"more garbage\r\n\r\n")
+    server.exchanges[1].resume()
+    lab.loop.turn()
+
+    assert server.thrown == []
+    assert [said.status for said in answers(it)] == [200, 200, 400]
+
+
 def test_one_connection_too_many_is_refused(serving):
     lab = serving(Server(), max_connections=2)
     first, second, third = lab.connect(), lab.connect(), lab.connect()
