@@ -7,8 +7,9 @@ is keyed by `AccountId` and lives elsewhere.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 
-from arkway.model.ids import AccountId, TenantId
+from arkway.model.ids import AccountId, KeyId, TenantId
 
 
 class Dialect(StrEnum):
@@ -61,6 +62,23 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """One version of a model's price (unit: nano-units of `currency` per million tokens).
+
+    Never changed: another price is another version. Reasoning is billed as output, cache
+    creation as input unless it has a price of its own.
+    Source: Volcengine's price list.
+    """
+
+    version: int  # unique over all models and times; ledger rows carry it
+    currency: str  # ISO 4217
+    input_nano: int
+    cached_input_nano: int
+    output_nano: int
+    cache_creation_nano: int | None = None  # None: the price of input
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One public model."""
 
@@ -70,11 +88,21 @@ class ModelSpec:
     max_output_tokens: int
     aliases: tuple[str, ...] = ()
     clocks: Clocks = Clocks()
+    price: Price | None = None  # None: no call of it can be accounted for, so it is not served
     always_fits_bytes: int = field(init=False)  # a text this short fits, whatever it says
 
     def __post_init__(self) -> None:
         # A token is a byte at least.
         object.__setattr__(self, "always_fits_bytes", self.context_tokens - self.max_output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """What an upstream allows one account for one model; None: no limit is known."""
+
+    requests_per_min: int | None = None
+    tokens_per_min: int | None = None
+    in_flight: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +120,36 @@ class AccountSpec:
     only_listed_models: bool = False  # True: serves just the names in `models`
     weight: int = 1
     ca_file: str | None = None  # extra trust anchors for https, PEM
+    limits: AccountLimits = AccountLimits()  # of each model that `model_limits` does not name
+    model_limits: dict[str, AccountLimits] = field(default_factory=dict)  # by public name
+    is_draining: bool = False  # finishes what runs, gets nothing new
+
+
+class DisconnectPolicy(StrEnum):
+    """What becomes of an answer whose caller has left."""
+
+    CANCEL = "cancel"  # the upstream is cancelled; the delivered part is settled as an estimate
+    DRAIN = "drain"  # read on, within bounds, to the usage; settled exactly
+
+
+class BudgetPeriod(StrEnum):
+    """When a budget starts afresh (UTC)."""
+
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"  # never
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What one key may use; None: no such limit."""
+
+    requests_per_min: int | None = None
+    tokens_per_min: int | None = None  # input and output together
+    concurrency: int | None = None  # calls in progress
+    total_tokens: int | None = None  # all classes, for ever: reaching it suspends the key
+    budget_nano: int | None = None  # of the price list's currency, per `budget_period`
+    budget_period: BudgetPeriod = BudgetPeriod.TOTAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +161,12 @@ class KeySpec:
     tenant: TenantId
     enabled: bool = True
     models: frozenset[str] | None = None  # None: every model
+    id: KeyId = KeyId("")
+    expires_unix_s: int | None = None
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()  # empty: every address
+    denied_networks: tuple[IPv4Network | IPv6Network, ...] = ()  # stronger than the allowed
+    limits: KeyLimits = KeyLimits()
+    on_disconnect: DisconnectPolicy = DisconnectPolicy.CANCEL
 
 
 @dataclass(frozen=True, slots=True)

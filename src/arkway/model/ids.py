@@ -4,6 +4,7 @@ from typing import NewType
 
 AccountId = NewType("AccountId", str)
 TenantId = NewType("TenantId", str)
+KeyId = NewType("KeyId", str)
 RequestId = NewType("RequestId", str)
 
 TAIL_BYTES = 10  # of randomness behind one id: 80 bits, of which 74 show

@@ -20,6 +20,7 @@ def reported(branches: Sequence[Usage | None]) -> Usage | None:
         cached_input_tokens=prompt.cached_input_tokens,
         output_tokens=sum(usage.output_tokens for usage in known),
         reasoning_output_tokens=sum(usage.reasoning_output_tokens for usage in known),
+        cache_creation_input_tokens=prompt.cache_creation_input_tokens,
     )
 
 
@@ -31,4 +32,5 @@ def billed(branches: Sequence[Usage | None]) -> Usage:
         cached_input_tokens=sum(usage.cached_input_tokens for usage in known),
         output_tokens=sum(usage.output_tokens for usage in known),
         reasoning_output_tokens=sum(usage.reasoning_output_tokens for usage in known),
+        cache_creation_input_tokens=sum(usage.cache_creation_input_tokens for usage in known),
     )

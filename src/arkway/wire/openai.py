@@ -21,6 +21,7 @@ encode = ENCODER.encode
 
 class _InputDetails(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_creation_tokens: int | None = None
 
 
 class _OutputDetails(msgspec.Struct):
@@ -48,6 +49,7 @@ class WireUsage(msgspec.Struct):
             0 if details is None else details.cached_tokens or 0,
             self.completion_tokens,
             0 if output is None else output.reasoning_tokens or 0,
+            0 if details is None else details.cache_creation_tokens or 0,
         )
         return usage if usage.is_possible() else None
 
