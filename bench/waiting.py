@@ -70,7 +70,7 @@ def callbacks() -> None:
 def strands() -> None:
     for _ in range(CALLS):
         call = ByStrand()
-        call.coroutine = call.body()
+        call.steps = call.body().__await__()
         call.resume()
         call.resume()
         call.resume()

@@ -58,11 +58,15 @@ _OUT_OF_TIME = AttemptFailed(
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """A connection's last caller, as long as the snapshot is the same: keys may change."""
+    """What a connection's last head came to, as long as the snapshot is the same: keys may change.
 
-    authorization: bytes
+    Only of chat completions whose head nobody found fault with.
+    """
+
+    head: object
     snapshot: Snapshot
     caller: Caller
+    wait_s: float | None
 
 
 class _Branch(msgspec.Struct):
@@ -76,11 +80,23 @@ class _Branch(msgspec.Struct):
 async def serve(exchange: Exchange, plane: Plane) -> None:
     """Answer one request, whatever comes of it."""
     try:
+        known = exchange.door.memo
+        if (
+            type(known) is _Known
+            and known.head is exchange.request.head
+            and known.snapshot is plane.snapshot
+        ):
+            await _chat(exchange, plane, known.caller, known.wait_s)
+            return
         request = exchange.request
         route = match(request.method, request.path)
-        caller = _caller(exchange, plane.snapshot)
+        caller = authenticate(request, plane.snapshot)
         if route.endpoint is _CHAT_COMPLETIONS:
-            await _chat(exchange, plane, caller)
+            check_media_type(request)
+            wait_s = caller_deadline_s(request)
+            if request.head is not None:
+                exchange.door.memo = _Known(request.head, plane.snapshot, caller, wait_s)
+            await _chat(exchange, plane, caller, wait_s)
         else:
             _models(exchange, plane, caller, route)
     except GatewayError as error:
@@ -89,25 +105,9 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
         pass  # nobody is left to answer; attempts were closed on the way up
 
 
-def _caller(exchange: Exchange, snapshot: Snapshot) -> Caller:
-    """Return who is asking. A connection that repeats its credential is recognised by it."""
-    request, memo = exchange.request, exchange.door.memo
-    if (
-        type(memo) is _Known
-        and memo.snapshot is snapshot
-        and memo.authorization == request.authorization
-        and not request.repeated
-    ):
-        return memo.caller
-    caller = authenticate(request, snapshot)
-    exchange.door.memo = _Known(request.authorization, snapshot, caller)
-    return caller
-
-
-async def _chat(exchange: Exchange, plane: Plane, caller: Caller) -> None:
+async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float | None) -> None:
     """One chat completion: `POST /v1/chat/completions`."""
     request, limits, snapshot = exchange.request, plane.limits, plane.snapshot
-    check_media_type(request)
     if plane.is_draining:
         raise Draining("This node is stopping; try again.", retry_after_s=1.0)
     if plane.calls >= limits.max_in_flight:
@@ -131,26 +131,25 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller) -> None:
             call,
             plan,
             Envelope(exchange.request_id, plane.unix_s(), call.requested_model, call.include_usage),
+            wait_s,
         )
-        if request.read_timeout:
-            work.wait_s = caller_deadline_s(request)
         if call.n == 1:
-            branches = [await _branch(work, 0, exchange)]
+            branch = await _branch(work, 0, exchange)
+            _answer(work, [branch], branch.usage)
         else:
             branches = await _fan_out(work)
-        _answer(work, branches)
+            _answer(work, branches, reported([branch.usage for branch in branches]))
     finally:
         plane.calls -= 1
 
 
-def _answer(work: Work, branches: list[_Branch]) -> None:
+def _answer(work: Work, branches: list[_Branch], usage: Usage | None) -> None:
     """Send what is left to send: a whole plain answer, or the end of a stream."""
     call, exchange, envelope = work.call, work.exchange, work.envelope
-    usage = branches[0].usage if call.n == 1 else reported([branch.usage for branch in branches])
     if usage is not None and call.text_bytes >= MIN_TEXT_BYTES:
         work.plane.ratio(call.model).learn(call.text_bytes, usage.input_tokens)
     if not call.stream:
-        choices = [branch.choice for branch in branches if branch.choice is not None]
+        choices = [branch.choice for branch in branches]
         headers = work.answer_headers(branches[0].target)
         exchange.respond(200, envelope.plain(choices, usage), headers)
     elif call.include_usage and usage is not None:
@@ -185,7 +184,7 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
         plane.pool.begin(target)
         try:
             attempt = plane.upstream.open(
-                target, work.body(target), exchange.request_id, clocks, is_stream=call.stream
+                target, work.body(target), exchange.request_id, clocks, call.stream
             )
             await attempt.response(strand)
             if attempt.status != 200:
@@ -218,10 +217,10 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
 def _plain(attempt: Attempt, index: int, target: Target) -> _Branch:
     """One plain answer, read."""
     try:
-        answer = read_answer(attempt.body(), index)
+        choice, usage = read_answer(attempt.body(), index)
     except BadAnswer as bad:
         raise _unusable(str(bad), bad.error_body) from None
-    return _Branch(target, answer.usage, answer.choice)
+    return _Branch(target, usage, choice)
 
 
 async def _relay(
@@ -258,7 +257,9 @@ def _sink(
                 exchange.start_stream(work.answer_headers(target))
             attempt.has_token = True
             exchange.write(events)
-        if reader.is_done or reader.failure is not None:
+        if reader.failure is not None:
+            attempt.give_up()
+        elif reader.is_done:
             attempt.finish()
 
     return sink

@@ -10,22 +10,25 @@ resumes it; nothing here knows of sockets or clocks. Hot path: one or two waits 
 
 import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+_ENDED: Final = object()
 
-class Strand(msgspec.Struct, eq=False):
+
+class Strand(msgspec.Struct, eq=False, kw_only=True):
     """One coroutine and the right to resume it.
 
+    `steps` is what the coroutine's `__await__` gives: `next` over it ends without the StopIteration
+    that `send` would raise.
     `on_end` is called once, with None or the exception that ended the coroutine; it must not
     raise. `throw` while the strand is running is refused by assertion: the caller of `throw` is
     always an outside event (a closed connection, a clock). (A msgspec struct for its constructor.)
     """
 
-    coroutine: Coroutine[Any, None, None] | None = None
+    steps: Generator[Any, None, None] | None = None
     is_running: bool = False
-    has_ended: bool = False
 
     def on_end(self, error: BaseException | None) -> None:
         """Learn how the coroutine ended; subclasses say what follows."""
@@ -33,27 +36,27 @@ class Strand(msgspec.Struct, eq=False):
 
     def resume(self) -> None:
         """Run the coroutine up to its next wait."""
-        coroutine = self.coroutine
-        assert coroutine is not None, "an ended strand"
+        steps = self.steps
+        assert steps is not None, "an ended strand"
         self.is_running = True
         try:
-            coroutine.send(None)
-        except StopIteration:
-            self._end(None)
+            step = next(steps, _ENDED)
         except BaseException as error:  # noqa: BLE001 - handed on whole to on_end
             self._end(error)
         else:
             self.is_running = False
+            if step is _ENDED:
+                self._end(None)
 
     def throw(self, error: BaseException) -> None:
         """Raise `error` at the coroutine's wait; a no-op once it has ended."""
-        coroutine = self.coroutine
-        if coroutine is None:
+        steps = self.steps
+        if steps is None:
             return
         assert not self.is_running, "throw into a running strand"
         self.is_running = True
         try:
-            coroutine.throw(error)
+            steps.throw(error)
         except StopIteration:
             self._end(None)
         except BaseException as raised:  # noqa: BLE001 - handed on whole to on_end
@@ -63,7 +66,7 @@ class Strand(msgspec.Struct, eq=False):
 
     def _end(self, error: BaseException | None) -> None:
         self.is_running = False
-        self.coroutine = None  # its frames lead back here: break the cycle
+        self.steps = None  # its frames lead back here: break the cycle
         self.on_end(error)
 
 
@@ -112,7 +115,7 @@ async def gather(
     try:
         for body in bodies:
             branch = Branch(notify=notify)
-            branch.coroutine = body(branch)
+            branch.steps = body(branch).__await__()
             branches.append(branch)
             running += 1
             branch.resume()

@@ -40,6 +40,7 @@ class Plane(Protocol):
     pool: Pool
     upstream: Upstream
     is_draining: bool
+    logs_debug: bool
     calls: int  # calls in progress
 
     def time(self) -> float:
@@ -78,11 +79,17 @@ class Work(msgspec.Struct, eq=False):
         key = (target.account.dialect, target.upstream_model)
         body = self.bodies.get(key)
         if body is None:
-            try:
-                body = self.bodies[key] = encode_call(self.call, *key)
-            except RecursionError:  # it takes a little more stack than decoding did
-                raise InvalidJson("The request body is nested too deeply.") from None
-            self.plane.on_encoded(self.call, target.account.dialect)
+            body = self.bodies[key] = self._encode(target)
+        return body
+
+    def _encode(self, target: Target) -> bytes:
+        dialect = target.account.dialect
+        try:
+            body = encode_call(self.call, dialect, target.upstream_model)
+        except RecursionError:  # it takes a little more stack than decoding did
+            raise InvalidJson("The request body is nested too deeply.") from None
+        if self.plane.logs_debug:
+            self.plane.on_encoded(self.call, dialect)
         return body
 
     def answer_headers(self, target: Target) -> bytes:
@@ -92,7 +99,7 @@ class Work(msgspec.Struct, eq=False):
             b"openai-processing-ms: %d\r\nx-arkway-affinity: %b\r\nx-arkway-attempts: %d\r\n"
             % (
                 (self.plane.time() - exchange.received_s) * 1000,
-                self.plan.affinity(target.account.id).encode(),
+                self.plan.affinity(target.account.id)._value_.encode(),
                 self.attempts,
             )
         )

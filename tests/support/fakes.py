@@ -241,6 +241,7 @@ class FakeStrand(Strand, kw_only=True):
     def run(cls, body):
         """Start `body`, a function of the strand; return the strand."""
         strand = cls()
-        strand.coroutine = body(strand)
+        work = body(strand)  # of an async function, or of a wait alone: a generator
+        strand.steps = work.__await__() if hasattr(work, "__await__") else work
         strand.resume()
         return strand

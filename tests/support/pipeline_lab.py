@@ -62,6 +62,7 @@ class FakeAttempt:
         self.sink = None
         self.has_token = False
         self.is_closed = self.is_complete = self.is_finished = self.is_paused = False
+        self.is_given_up = False
         self.resumed_s = None
         self.waiter = None
         self.content = b""
@@ -80,7 +81,9 @@ class FakeAttempt:
 
     @types.coroutine
     def ended(self, strand):
-        while self.failure is None and not (self.is_finished or self.is_complete):
+        while self.failure is None and not (
+            self.is_finished or self.is_given_up or self.is_complete
+        ):
             self.waiter = strand
             yield
 
@@ -90,6 +93,10 @@ class FakeAttempt:
 
     def finish(self):
         self.is_finished = True
+        self.wake()
+
+    def give_up(self):
+        self.is_given_up = True
         self.wake()
 
     def pause(self):
@@ -148,7 +155,7 @@ class FakeUpstream:
         self.at_once = []  # what to do with each attempt as soon as it is opened
         self.refusal = None
 
-    def open(self, target, body, request_id, clocks, *, is_stream):
+    def open(self, target, body, request_id, clocks, is_stream):
         if self.refusal is not None:
             raise self.refusal
         attempt = FakeAttempt(target, body, clocks, is_stream)
@@ -165,6 +172,7 @@ class FakePlane:
         self.pool = Pool(b"s" * 43)
         self.upstream = FakeUpstream()
         self.is_draining = False
+        self.logs_debug = True
         self.calls = 0
         self.time = loop.time
         self.ratios = {}

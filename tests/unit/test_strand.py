@@ -64,7 +64,7 @@ def test_an_exception_is_the_end(waits, error):
         strand.resume()
 
     assert strand.endings == [error]
-    assert strand.coroutine is None
+    assert strand.steps is None
     assert not strand.is_running
 
 
@@ -140,7 +140,7 @@ def test_a_running_strand_cannot_be_thrown_into():
 def test_what_follows_an_end_may_look_at_the_strand():
     class Curious(FakeStrand, kw_only=True):
         def on_end(self, error):
-            assert self.coroutine is None
+            assert self.steps is None
             assert not self.is_running
             super().on_end(error)
 
@@ -154,7 +154,7 @@ def test_a_plain_strand_says_nothing_of_its_end():
     async def body():
         pass
 
-    strand = Strand(coroutine=body())
+    strand = Strand(steps=body().__await__())
 
     with pytest.raises(NotImplementedError):
         strand.resume()
@@ -355,7 +355,7 @@ def test_a_branch_of_nobody_is_a_bug():
         pass
 
     with pytest.raises(AssertionError, match="set by gather"):
-        Branch(coroutine=body()).resume()
+        Branch(steps=body().__await__()).resume()
 
 
 def test_every_short_walk_of_three_branches():
@@ -398,5 +398,5 @@ def check_walk(waits, failing, order, leave_after=None):
     if failing is not None and failing < len(waits) and ended is None:
         raise AssertionError("a failure was lost")
     for strand in lab.strands.values():
-        assert strand.coroutine is None, "a branch outlived its gathering"
+        assert strand.steps is None, "a branch outlived its gathering"
     assert sorted(name for name, _ in lab.log) == sorted(lab.strands)

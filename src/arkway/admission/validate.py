@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from arkway.admission.messages import check_messages
 from arkway.admission.rules import RULES, Rule, boolean, check_integer, integer, mapping, string
@@ -20,8 +21,10 @@ from arkway.model.errors import (
     MissingParameter,
     ModelNotFound,
 )
+from arkway.wire.common_body import MAX_COMMON_BYTES, CommonBody, decode_common, text_bytes
 
 _decode = msgspec.json.Decoder().decode
+_UNCOMMON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _CONVERSATION = "x-conversation-id"
 _visible = re.compile(rb"[!-~]{1,256}").fullmatch
 _RULES_BY_LIMIT: dict[int, dict[str, Rule]] = {}
@@ -39,14 +42,47 @@ def validate(request: RawRequest, caller: Caller, snapshot: Snapshot, max_choice
              exist and, in the same words, for one this key may not use.
     """
     conversation = _conversation_header(request) if _CONVERSATION in request.present else None
-    params = decode_body(request.body)
+    if len(request.body) <= MAX_COMMON_BYTES:
+        try:
+            body = decode_common(request.body)
+        except _UNCOMMON:
+            pass  # for the full rules
+        else:
+            model = snapshot.models.get(body.model)
+            allowed = caller.key.models
+            if model is not None and (allowed is None or model.name in allowed):
+                call = _common_call(body, model, conversation)
+                if call is not None:
+                    return call
+    return _any_call(request.body, caller, snapshot, max_choices, conversation)
+
+
+def _common_call(body: CommonBody, model: ModelSpec, conversation: str | None) -> Call | None:
+    """Return the call of a body of the common kind; None where the full rules must speak."""
+    stream, include_usage = body.stream, False
+    max_tokens = None if body.max_tokens is UNSET else body.max_tokens
+    if max_tokens is not None and max_tokens > model.max_output_tokens:
+        return None
+    if body.stream_options is not UNSET:
+        if not stream:
+            return None
+        include_usage = body.stream_options.include_usage
+    size = text_bytes(body.messages)
+    return Call(model, body.model, stream, include_usage, 1, body, size, conversation, max_tokens)
+
+
+def _any_call(
+    body: bytes, caller: Caller, snapshot: Snapshot, max_choices: int, conversation: str | None
+) -> Call:
+    """Return the call of any body, by the full rules."""
+    params = decode_body(body)
     requested = params.pop("model", None)
     if requested is None:
         raise MissingParameter("Missing required parameter: 'model'.", param="model")
     model = find_model(string(requested, "model"), caller, snapshot)
     if "messages" not in params:
         raise MissingParameter("Missing required parameter: 'messages'.", param="messages")
-    text_bytes = check_messages(params["messages"])
+    size = check_messages(params["messages"])
     stream = params.pop("stream", False)
     if stream is not False:
         boolean(stream, "stream")
@@ -63,7 +99,8 @@ def validate(request: RawRequest, caller: Caller, snapshot: Snapshot, max_choice
         _one_max_tokens(params)
     if conversation is None and not _IDENTITIES.isdisjoint(params):
         conversation = _conversation_field(params)
-    return Call(model, requested, stream, include_usage, n, params, text_bytes, conversation)
+    max_tokens = params.get("max_tokens")
+    return Call(model, requested, stream, include_usage, n, params, size, conversation, max_tokens)
 
 
 def check_context(call: Call, tokens_per_byte: float) -> None:
@@ -72,7 +109,7 @@ def check_context(call: Call, tokens_per_byte: float) -> None:
     Units:   tokens_per_byte: learned from the usage of this model's past answers.
     """
     prompt = int(call.text_bytes * tokens_per_byte)
-    wanted = prompt + int(call.params.get("max_tokens", 0))
+    wanted = prompt + (call.max_tokens or 0)
     window = call.model.context_tokens
     if wanted > window * CLEARLY_BEYOND:
         raise ContextLengthExceeded(

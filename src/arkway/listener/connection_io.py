@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.reader import RequestReader
+from arkway.model.call import RawRequest
 from arkway.model.errors import GatewayError, Overloaded, RequestTimeout
 
 if TYPE_CHECKING:
@@ -72,6 +73,15 @@ class Connection(asyncio.Protocol):
         """Take what arrived."""
         if self._is_closing or self._pending_refusal is not None:
             return
+        if self._active is None:
+            request = self._reader.recognise(data)
+            if request is not None:
+                self._begin(request)
+                return
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Take what is not a known request, whole."""
         reader = self._reader
         if reader.is_idle:
             self._waits_since_s = self.listener.now_s
@@ -120,7 +130,7 @@ class Connection(asyncio.Protocol):
         """Write, soon."""
         self._put(self._write, data)
 
-    def exchange_ended(self, exchange: Exchange, *, close: bool) -> None:
+    def exchange_ended(self, exchange: Exchange, close: bool) -> None:
         """Go on to the next request, or close."""
         if exchange is not self._active:
             return
@@ -186,6 +196,9 @@ class Connection(asyncio.Protocol):
         if self._is_reading_paused and not requests:
             self._is_reading_paused = False
             self._transport.resume_reading()
+        self._begin(request)
+
+    def _begin(self, request: RawRequest) -> None:
         self._active = exchange = self.listener.new_exchange(self, request)
         exchange.resume()
 

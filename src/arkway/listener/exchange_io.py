@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _is_echoable = re.compile(rb"[A-Za-z0-9_.-]{1,64}").fullmatch
 
 
-class Exchange(Strand, kw_only=True):
+class Exchange(Strand):
     """One request, the strand that works on it, and the right to answer it once.
 
     "Started" is explicit: before `has_started` the answer may still become an error of its own
@@ -59,18 +59,13 @@ class Exchange(Strand, kw_only=True):
         """Send a whole JSON answer and end the exchange."""
         assert not self.has_started, "a second answer"
         self.has_started = self.is_over = True
-        keep_alive = self._keeps_alive()
-        request = self.request
-        head = json_head(
-            status,
-            self._own_headers() + headers,
-            len(body),
-            keep_alive=keep_alive,
-            is_http_1_0=request.is_http_1_0,
-        )
-        self.door.send(head if request.method == b"HEAD" else head + body)
         self.on_pause = self.on_resume = None
-        self.door.exchange_ended(self, close=not keep_alive)
+        request, door = self.request, self.door
+        keep_alive = self._keeps_alive()
+        lines = self._own_headers() + headers
+        head = json_head(status, lines, len(body), keep_alive, request.is_http_1_0)
+        door.send(head if request.method == b"HEAD" else head + body)
+        door.exchange_ended(self, not keep_alive)
 
     def fail(self, error: GatewayError) -> None:
         """Send `error`: as an answer before the first byte, as a last event after it."""
@@ -135,13 +130,13 @@ class Exchange(Strand, kw_only=True):
 
     def _keeps_alive(self) -> bool:
         request = self.request
-        if self.is_streaming and request.is_http_1_0:
-            return False  # without chunks, only the end of the connection ends the stream
         return (
             request.keep_alive
             and request.is_complete
             and request.refusal is None
             and not self.door.listener.is_draining
+            # Without chunks, only the end of the connection ends the stream.
+            and not (self.is_streaming and request.is_http_1_0)
         )
 
     def _own_headers(self) -> bytes:
@@ -154,7 +149,7 @@ class Exchange(Strand, kw_only=True):
     def _finish(self, *, close: bool) -> None:
         self.is_over = True
         self.on_pause = self.on_resume = None
-        self.door.exchange_ended(self, close=close)
+        self.door.exchange_ended(self, close)
 
 
 def error_headers(error: GatewayError) -> bytes:

@@ -12,6 +12,7 @@ from operator import itemgetter
 import httptools
 import msgspec
 
+from arkway.listener.known_head import KnownHead, known_head
 from arkway.model.call import RawRequest
 from arkway.model.errors import BadRequest, BodyTooLarge, GatewayError, HeadersTooLarge
 from arkway.wire.headers import LayoutTable
@@ -75,6 +76,7 @@ class RequestReader:
         "_fed_bytes",
         "_free_bytes",
         "_is_uncounted",
+        "_known",
         "_limits",
         "_lines",
         "_offer",
@@ -103,18 +105,41 @@ class RequestReader:
         self._offer: tuple[bytes, bytes, list[tuple[bytes, bytes]]] = (b"", b"", [])
         self.current: RawRequest | None = None  # its head is complete, its body is not
         self.requests: deque[RawRequest] = deque()
+        self._known: KnownHead | None = None
         self._parser = httptools.HttpRequestParser(self)
 
-    def feed(self, data: "bytes | memoryview") -> None:
+    def feed(self, data: bytes) -> None:
         """Take what arrived; see `requests` for what came of it.
 
         Errors:  BadRequest or HeadersTooLarge: answer it and close.
         """
+        is_first = self.is_idle and not self.requests
+        self._read(data)
+        if is_first and self._fed_bytes == 0 and len(self.requests) == 1:
+            self._learn(data, self.requests[0])
+
+    def recognise(self, data: bytes) -> RawRequest | None:
+        """Return the request in `data` if it is whole and its head is the last one's; else None.
+
+        Nothing is read in either case: `feed` what was not recognised.
+        """
+        known = self._known
+        if known is None or self._fed_bytes or self._is_uncounted or self.requests:
+            return None
+        return known.match(data)
+
+    def _learn(self, data: bytes, request: RawRequest) -> None:
+        """Remember the head of a request that came whole in one read."""
+        if not request.transfer_encoding and request.refusal is None:
+            self._known = known_head(data, request, self._limits.max_body_bytes)
+
+    def _read(self, data: bytes) -> None:
+        """Let llhttp read `data`; its callbacks follow."""
         self._fed_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._replay_without_upgrade(bytes(data)[upgrade.args[0] :])
+            self._replay_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             raise self._fault or BadRequest(f"Malformed HTTP request: {_reason(error)}.") from None
         if self._fault is not None:
@@ -244,7 +269,7 @@ class RequestReader:
         version = self._parser.get_http_version().encode()
         rendered = b"".join(b"%b: %b\r\n" % line for line in map(_without_offer, lines))
         self._parser = httptools.HttpRequestParser(self)
-        self.feed(b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, target, version, rendered, rest))
+        self._read(b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, target, version, rendered, rest))
 
     def _check_size(self) -> None:
         """Bound what arrives: endless heads, bodies, tiny pieces, framing and trailers."""

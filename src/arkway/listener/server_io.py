@@ -138,14 +138,8 @@ class Listener:
 
     def new_exchange(self, door: Connection, request: RawRequest) -> Exchange:
         """Return the exchange of `request`, ready to be resumed."""
-        exchange = Exchange(
-            door=door,
-            request=request,
-            request_id=self._new_id(),
-            received_s=self._time(),
-            last_write_s=self.now_s,
-        )
-        exchange.coroutine = self._serve(exchange)
+        exchange = Exchange(door, request, self._new_id(), self._time(), self.now_s)
+        exchange.steps = self._serve(exchange).__await__()
         return exchange
 
     def opened(self, connection: Connection) -> bool:

@@ -38,6 +38,7 @@ class RawRequest(msgspec.Struct, eq=False):
     body: bytes = b""  # whole once `is_complete`
     is_complete: bool = False
     refusal: GatewayError | None = None  # the rule that the body broke on its way
+    head: object = None  # the same object for requests whose heads are the same
 
     def has_ended(self) -> bool:
         """Whether no more of the body will come: it is whole, or refused."""
@@ -53,9 +54,10 @@ class Caller(msgspec.Struct, frozen=True):
 class Call(msgspec.Struct, frozen=True):
     """One validated inference request; what it says is within every documented rule.
 
-    `params` is the body to send on, without what the gateway itself owns (`model`, `n`,
-    `stream`, `stream_options`): null fields dropped, roles mapped, `max_completion_tokens`
-    renamed. Unknown fields are in it untouched.
+    `params` is the body to send on. As a dict it is without what the gateway itself owns (`model`,
+    `n`, `stream`, `stream_options`): null fields dropped, roles mapped, `max_completion_tokens`
+    renamed, unknown fields untouched. A body of the common kind stays the struct it was read into,
+    whose `model`, `stream` and `stream_options` the dialect sets.
     """
 
     model: ModelSpec
@@ -63,9 +65,10 @@ class Call(msgspec.Struct, frozen=True):
     stream: bool
     include_usage: bool  # the caller asked for a usage chunk
     n: int
-    params: dict[str, Any]
+    params: dict[str, Any] | msgspec.Struct
     text_bytes: int  # UTF-8 bytes of message text; the base of token estimates
     conversation: str | None  # identity for affinity, before namespacing; None: none was given
+    max_tokens: int | None = None  # the longest answer the caller wants; None: it did not say
 
 
 class Target(msgspec.Struct, frozen=True):

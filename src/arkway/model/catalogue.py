@@ -125,6 +125,9 @@ class AccountSpec:
     is_draining: bool = False  # finishes what runs, gets nothing new
 
 
+_NO_KEY = KeyId("")
+
+
 class DisconnectPolicy(StrEnum):
     """What becomes of an answer whose caller has left."""
 
@@ -161,7 +164,7 @@ class KeySpec:
     tenant: TenantId
     enabled: bool = True
     models: frozenset[str] | None = None  # None: every model
-    id: KeyId = KeyId("")
+    id: KeyId = _NO_KEY
     expires_unix_s: int | None = None
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()  # empty: every address
     denied_networks: tuple[IPv4Network | IPv6Network, ...] = ()  # stronger than the allowed

@@ -20,9 +20,10 @@ class Usage(msgspec.Struct, frozen=True):
 
     def is_possible(self) -> bool:
         """Whether an answer can have used this: nothing negative, no part above its whole."""
+        cached, created = self.cached_input_tokens, self.cache_creation_input_tokens
         return (
-            0 <= self.cached_input_tokens
-            and 0 <= self.cache_creation_input_tokens
-            and self.cached_input_tokens + self.cache_creation_input_tokens <= self.input_tokens
+            cached >= 0
+            and created >= 0
+            and cached + created <= self.input_tokens
             and 0 <= self.reasoning_output_tokens <= self.output_tokens
         )

@@ -8,13 +8,6 @@ from arkway.wire.openai import Choice, decode_answer, encode
 _STOP = "stop"
 
 
-class PlainAnswer(msgspec.Struct, frozen=True):
-    """One branch's choice and what it used; `usage` is None when the upstream told none."""
-
-    choice: Choice
-    usage: Usage | None
-
-
 class BadAnswer(ValueError):
     """The body is no chat completion; the upstream is at fault."""
 
@@ -23,9 +16,10 @@ class BadAnswer(ValueError):
         self.error_body = error_body  # the upstream's `error` value, if it sent one
 
 
-def read_answer(body: bytes, index: int) -> PlainAnswer:
-    """Return the first choice of `body` as choice `index` of our answer.
+def read_answer(body: bytes, index: int) -> tuple[Choice, Usage | None]:
+    """Return the first choice of `body` as choice `index` of our answer, and what it used.
 
+    The usage is None when the upstream told none.
     Errors:  BadAnswer when it is not a chat completion, or is an error with status 200.
     """
     try:
@@ -34,16 +28,17 @@ def read_answer(body: bytes, index: int) -> PlainAnswer:
         raise BadAnswer("the body is not a chat completion") from error
     if answer.error is not None:
         raise BadAnswer("the body is an error", encode(answer.error))
-    if not answer.choices or answer.choices[0].message is None:
+    choice = answer.choices[0] if answer.choices else None
+    message = choice.message if choice is not None else None
+    if choice is None or message is None:
         raise BadAnswer("the body holds no message")
-    choice = answer.choices[0]
-    message = choice.message
-    assert message is not None, "checked above"
     choice.index = index
     message.role = "assistant"
     if message.tool_calls is None:
         message.tool_calls = msgspec.UNSET
     if message.reasoning_content is None:
         message.reasoning_content = msgspec.UNSET
-    choice.finish_reason = choice.finish_reason or _STOP
-    return PlainAnswer(choice, answer.usage.to_usage() if answer.usage is not None else None)
+    if not choice.finish_reason:
+        choice.finish_reason = _STOP
+    usage = answer.usage
+    return choice, None if usage is None else usage.to_usage()

@@ -14,7 +14,7 @@ from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
 from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
 from arkway.model.errors import InternalError
-from arkway.model.ids import TAIL_BYTES, RequestId, uuid7_head, uuid7_tails
+from arkway.model.ids import BLOCK_BYTES, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
 from arkway.pipeline import serve
 from arkway.routing.pool import Pool
@@ -22,10 +22,6 @@ from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.dialects import unsent_parameters
 from arkway.work import PipelineLimits
-
-# One system call for the randomness of so many ids; they are 20 KiB while they wait.
-IDS_AT_ONCE = 256
-
 
 # Names of parameters are the callers' to choose: the debug log names so many and no more.
 MAX_NAMED = 1000
@@ -51,7 +47,7 @@ class WorkerPlane:
         self.calls = 0
         self.time = asyncio.get_running_loop().time
         self.counts: Counter[str] = Counter()
-        self._logs_debug = log.logs("debug")
+        self.logs_debug = log.logs("debug")
         self._named: set[str] = set()  # parameters that the debug log has named
         self._id_ms, self._id_head = 0, ""
         self._id_tails: list[str] = []
@@ -73,7 +69,7 @@ class WorkerPlane:
         if now_ms != self._id_ms:
             self._id_ms, self._id_head = now_ms, uuid7_head(now_ms)
         if not self._id_tails:
-            self._id_tails = uuid7_tails(os.urandom(TAIL_BYTES * IDS_AT_ONCE))
+            self._id_tails = uuid7_tails(os.urandom(BLOCK_BYTES))
         return self._id_head + self._id_tails.pop()  # type: ignore[return-value]  # NewType is a call
 
     def ratio(self, model: ModelSpec) -> TokenRatio:
@@ -93,8 +89,6 @@ class WorkerPlane:
 
     def on_encoded(self, call: Call, dialect: Dialect) -> None:
         """Name each parameter that a dialect leaves out, once, at level debug."""
-        if not self._logs_debug or dialect is not Dialect.ARK:
-            return
         for name in unsent_parameters(call, dialect):
             if name not in self._named and len(self._named) < MAX_NAMED:
                 self._named.add(name)

@@ -102,6 +102,7 @@ class _Gateway:
         self._log = Log(self._config.log.level, self._config.log.format)
         self._local: LocalModels | None = None
         self._local_accounts: tuple[AccountSpec, ...] = ()
+        self._ops: asyncio.Server | None = None
         self._signals = 0
         self._stopping = asyncio.Event()
         self._stop_now = asyncio.Event()
@@ -116,8 +117,8 @@ class _Gateway:
         for warning in self._provisioned.warnings:
             self._report(warning)
         helpers: list[asyncio.Task[None]] = []
+        self._compose()
         try:
-            self._compose()
             ports = await self._open_sockets()
             helpers.append(asyncio.create_task(self._tick()))
             await self._start_local_model()
@@ -143,6 +144,7 @@ class _Gateway:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+            self._close_sockets()
             if self._local is not None:
                 await self._local.stop()
         return EXIT_OK
@@ -285,8 +287,13 @@ class _Gateway:
         self._listener.cut_all(Draining("This node has stopped.", retry_after_s=1.0))
         await asyncio.sleep(TICK_S)  # let the last bytes leave
         self._listener.abort_all()
-        self._ops.close()
         self._log.event("warning" if cut else "info", "stopped", cut=cut)
+
+    def _close_sockets(self) -> None:
+        """Let the ports go, also after a start that failed half-way."""
+        self._listener.stop_accepting()
+        if self._ops is not None:
+            self._ops.close()
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1

@@ -72,19 +72,18 @@ class AccountConnections:
         self._connecting: dict[Attempt, asyncio.Task[None]] = {}
         self._attempts: set[Attempt] = set()
 
-    def begin(
-        self, body: bytes, request_id: RequestId, clocks: Clocks, *, is_stream: bool
-    ) -> Attempt:
+    def begin(self, body: bytes, request_id: RequestId, clocks: Clocks, is_stream: bool) -> Attempt:
         """Start an attempt: on an idle connection, or on a new one."""
         now_s = self.now_s()
+        total_s = now_s + clocks.total_s
         attempt = Attempt(
             b"%b%d\r\nx-client-request-id: %b\r\n\r\n%b"
             % (self._heads[is_stream], len(body), request_id.encode(), body),
             clocks,
             is_stream,
             self._limits.max_answer_bytes,
-            now_s + clocks.total_s,
-            now_s + min(clocks.connect_s, clocks.total_s),
+            total_s,
+            total_s,
             self,
         )
         self._attempts.add(attempt)
@@ -95,6 +94,7 @@ class AccountConnections:
                 attempt.sent_by(connection, now_s)
                 connection.send(attempt)
                 return attempt
+        attempt.deadline_s = min(now_s + clocks.connect_s, total_s)
         self.connect(attempt)
         return attempt
 
@@ -197,7 +197,7 @@ class Upstream:
                 self._retired.append(pool)
 
     def open(
-        self, target: Target, body: bytes, request_id: RequestId, clocks: Clocks, *, is_stream: bool
+        self, target: Target, body: bytes, request_id: RequestId, clocks: Clocks, is_stream: bool
     ) -> Attempt:
         """Start one attempt. Its outcome comes through the attempt; close it whatever it is.
 
@@ -211,7 +211,7 @@ class Upstream:
                 UpstreamError("The upstream could not be reached."),
                 "the account left the configuration",
             )
-        return pool.begin(body, request_id, clocks, is_stream=is_stream)
+        return pool.begin(body, request_id, clocks, is_stream)
 
     def sweep(self, now_s: float) -> None:
         """Apply the attempts' clocks; called several times a second."""

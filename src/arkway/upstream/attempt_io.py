@@ -72,6 +72,7 @@ class Attempt(msgspec.Struct, eq=False):
     has_token: bool = False
     is_complete: bool = False
     is_finished: bool = False
+    is_given_up: bool = False
     is_paused: bool = False
     is_closed: bool = False
     was_restarted: bool = False
@@ -108,8 +109,10 @@ class Attempt(msgspec.Struct, eq=False):
 
     @types.coroutine
     def ended(self, strand: Strand) -> Generator[None, None, None]:
-        """Wait until the sink has finished, the response has ended or the attempt has failed."""
-        while self.failure is None and not (self.is_finished or self.is_complete):
+        """Wait until the sink needs no more, the response has ended or the attempt has failed."""
+        while self.failure is None and not (
+            self.is_finished or self.is_given_up or self.is_complete
+        ):
             self.waiter = strand
             yield
 
@@ -121,6 +124,11 @@ class Attempt(msgspec.Struct, eq=False):
     def finish(self) -> None:
         """Say that the sink has all it needs; the end of the HTTP message may still come."""
         self.is_finished = True
+        self._wake()
+
+    def give_up(self) -> None:
+        """Say that the sink can make nothing of the answer; nothing more of it is wanted."""
+        self.is_given_up = True
         self._wake()
 
     def pause(self) -> None:
@@ -146,7 +154,7 @@ class Attempt(msgspec.Struct, eq=False):
         carrier = self.carrier
         if carrier is not None:
             self.carrier = None
-            if self.is_finished and self.failure is None:
+            if self.is_finished and self.failure is None and not self.is_given_up:
                 carrier.detach()
             else:
                 carrier.drop()
@@ -184,8 +192,8 @@ class Attempt(msgspec.Struct, eq=False):
             if self.has_token and not self.is_paused:
                 self._expect_more(self.keeper.now_s())
         elif not self.is_closed:
-            self.answer_bytes += len(data)
             self.pieces.append(data)
+            self.answer_bytes += len(data)
             if self.answer_bytes > self.max_answer_bytes:
                 error = UpstreamError("The upstream's answer is too large.")
                 self.on_broken(error, f"answer over {self.max_answer_bytes} bytes")

@@ -7,7 +7,6 @@ attempt and closes the connection.
 
 import asyncio
 from functools import partial
-from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -28,7 +27,6 @@ _FOREVER = float("inf")
 _LAYOUTS = LayoutTable(
     ("content-type", "content-encoding", "content-length", "transfer-encoding", "retry-after")
 )
-_name, _value = itemgetter(0), itemgetter(1)
 
 
 class UpstreamConnection(asyncio.BufferedProtocol):
@@ -40,11 +38,11 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_ends_with_connection",
         "_has_head",
         "_head_bytes",
+        "_headers",
         "_is_complete",
         "_is_detached",
         "_keeps_alive",
         "_last_data",
-        "_lines",
         "_parser",
         "_pieces",
         "_pool",
@@ -54,6 +52,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "idle_since_s",
         "is_fresh",
         "on_body",
+        "on_header",
     )
 
     def __init__(self, pool: "AccountConnections") -> None:
@@ -62,9 +61,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         # `getattr(pool, "read_buffer", sizehint)` in C: called before every read.
         self.get_buffer = partial(getattr, pool, "read_buffer")  # type: ignore[method-assign]
         self._attempt: Attempt | None = None
-        self._lines: list[tuple[bytes, bytes]] = []
+        # httptools calls these two with each header or trailer and each piece of a body. Of equal
+        # names the last one counts; what must not be repeated, llhttp refuses itself.
+        self._headers: dict[bytes, bytes] = {}
+        self.on_header = self._headers.__setitem__
         self._pieces: list[bytes] = []
-        self.on_body = self._pieces.append  # httptools calls it with each piece of a body
+        self.on_body = self._pieces.append
         self._last_data = b""  # the end of a body, once its response is complete
         self._broken = ""
         self._has_head = self._is_complete = self._is_detached = self._keeps_alive = False
@@ -129,12 +131,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._broken = f"malformed HTTP response: {type(error).__name__}: {error}"
         if not self._has_head and not self._count_head(nbytes):
             return
-        attempt = self._attempt
-        data = self._last_data if self._is_complete else self._take_pieces()
+        attempt, is_complete = self._attempt, self._is_complete
+        data = self._last_data if is_complete else self._take_pieces()
         if data and attempt is not None and self._has_head:
             attempt.on_body(data)
             attempt = self._attempt  # its strand may have closed it
-        if self._is_complete:
+        if is_complete:
             self._end_response(attempt)
         elif self._broken:
             self._fail(attempt)
@@ -167,19 +169,15 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if self._is_complete:
             self._broken = "a second response"
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which is dropped with the next head."""
-        self._lines.append((name, value))
-
     def on_headers_complete(self) -> None:
         """Tell the attempt of the final head; informational ones are skipped."""
-        lines = self._lines
+        headers = self._headers
         status = self._parser.get_status_code()
         if status < 100:
             self._broken = "status below 100"
         elif status >= 200 and not self._is_complete:
-            layout = _LAYOUTS.find(tuple(map(_name, lines)))
-            media, encoding, length, transfer, retry_after = layout.pick([*map(_value, lines), b""])
+            layout = _LAYOUTS.find(tuple(headers))
+            media, encoding, length, transfer, retry_after = layout.pick([*headers.values(), b""])
             if encoding and encoding.lower() != b"identity":
                 self._broken = "response is compressed though identity was asked for"
             else:
@@ -187,23 +185,26 @@ class UpstreamConnection(asyncio.BufferedProtocol):
                 self._ends_with_connection = not length and not transfer
                 if self._attempt is not None:
                     self._attempt.on_head(status, media, retry_after)
-        lines.clear()
+        headers.clear()
 
     def on_message_complete(self) -> None:
         """Note the end of the response, and keep its body apart from what may follow."""
-        data = self._take_pieces()
         if self._has_head and not self._is_complete:
             self._is_complete = True
             self._keeps_alive = self._parser.should_keep_alive()
-            self._last_data = data
-        self._lines.clear()  # trailers
+            self._last_data = self._take_pieces()
+        else:
+            self._pieces.clear()
+        self._headers.clear()  # trailers
 
     # What a read came to.
 
     def _take_pieces(self) -> bytes:
         """Return the body bytes collected since the last look."""
         pieces = self._pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if len(pieces) == 1:
+            return pieces.pop()
+        data = b"".join(pieces)
         pieces.clear()
         return data
 
@@ -219,11 +220,10 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
         A response that is whole stays whole whatever came after it; the connection does not.
         """
-        keep = self._keeps_alive and not (self._broken or self._pieces or self._lines)
+        keep = self._keeps_alive and not (self._broken or self._pieces or self._headers)
         self._attempt = None
         self._has_head = self._is_complete = self.is_fresh = self._is_detached = False
         self._head_bytes = 0
-        self._last_data = b""
         if keep:
             self._pool.returned(self)
         else:

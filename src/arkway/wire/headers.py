@@ -2,7 +2,7 @@
 
 A client sends the same header names in the same order in every request. So the names of a message,
 as one tuple, are looked up whole: what comes back picks the wanted values by position. A layout
-that was never seen is worked out and, while there is room, kept.
+that was never seen is worked out, and kept in the place of the oldest.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-# Layouts that are kept, for each kind of message. Real clients have a handful each; a flood of
-# made-up names only finds the table full and is worked out every time.
-MAX_LAYOUTS = 1024
+# Layouts that are kept, for each kind of message. Real clients have a handful each.
+MAX_LAYOUTS = 256
+# A browser's thirty names are 400 bytes. With both bounds a flood of made-up names holds 1 MiB.
+MAX_KEPT_NAMES = 40
+MAX_KEPT_BYTES = 1024
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -43,9 +45,14 @@ class LayoutTable:
         layout = self._layouts.get(names)
         if layout is None:
             layout = self._work_out(names)
-            if len(self._layouts) < MAX_LAYOUTS:
-                self._layouts[names] = layout
+            if len(names) <= MAX_KEPT_NAMES and sum(map(len, names)) <= MAX_KEPT_BYTES:
+                self._keep(names, layout)
         return layout
+
+    def _keep(self, names: tuple[bytes, ...], layout: Layout) -> None:
+        if len(self._layouts) >= MAX_LAYOUTS:
+            del self._layouts[next(iter(self._layouts))]
+        self._layouts[names] = layout
 
     def _work_out(self, names: tuple[bytes, ...]) -> Layout:
         lowered = [name.lower().decode("latin-1") for name in names]

@@ -15,7 +15,7 @@ _CLOSE = b"connection: close\r\n"
 
 
 def json_head(
-    status: int, headers: bytes, length: int, *, keep_alive: bool, is_http_1_0: bool = False
+    status: int, headers: bytes, length: int, keep_alive: bool, is_http_1_0: bool = False
 ) -> bytes:
     """Return the head of a JSON answer of `length` bytes.
 

@@ -7,6 +7,7 @@ Source: OpenAI API reference, chat completion and chunk objects; Ark chat API.
 
 import re
 from calendar import timegm
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -41,16 +42,16 @@ class WireUsage(msgspec.Struct):
 
         An explicit zero is a count, not a gap.
         """
-        if self.prompt_tokens is None or self.completion_tokens is None:
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        if prompt is None or completion is None:
             return None
         details, output = self.prompt_tokens_details, self.completion_tokens_details
-        usage = Usage(
-            self.prompt_tokens,
-            0 if details is None else details.cached_tokens or 0,
-            self.completion_tokens,
-            0 if output is None else output.reasoning_tokens or 0,
-            0 if details is None else details.cache_creation_tokens or 0,
-        )
+        cached = created = reasoning = 0
+        if details is not None:
+            cached, created = details.cached_tokens or 0, details.cache_creation_tokens or 0
+        if output is not None:
+            reasoning = output.reasoning_tokens or 0
+        usage = Usage(prompt, cached, completion, reasoning, created)
         return usage if usage.is_possible() else None
 
 
@@ -214,7 +215,7 @@ class Envelope(msgspec.Struct, frozen=True):
     model: str
     include_usage: bool
 
-    def plain(self, choices: list[Choice], usage: Usage | None) -> bytes:
+    def plain(self, choices: Sequence[Choice | None], usage: Usage | None) -> bytes:
         """Return a whole plain answer."""
         return (
             b'{"id":"chatcmpl-%b","object":"chat.completion","created":%d,"model":%b,"choices":%b%b}'

@@ -12,7 +12,7 @@ from arkway.model.errors import UpstreamError
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.routing.pool import Pool
 from arkway.runtime import plane as plane_module
-from arkway.runtime.plane import IDS_AT_ONCE, WorkerPlane
+from arkway.runtime.plane import WorkerPlane
 from arkway.telemetry.log_io import Log
 from arkway.work import PipelineLimits
 from support.listener_lab import ListenerLab, answers
@@ -132,7 +132,6 @@ def test_a_caller_who_leaves_takes_the_upstream_with_it(lab, stream, steps):
     assert not [event for event in lab.events if event["level"] != "debug"]
 
 
-@pytest.mark.xfail(reason="bug: it is detached, and may work for another second")
 @pytest.mark.parametrize("broken", [b"data: garbage\n\n", b"data: " + b"x" * 2_000_000])
 def test_an_upstream_that_sends_garbage_is_dropped_at_once(lab, broken):
     lab.ask(chat(stream=True))
@@ -183,7 +182,7 @@ def test_a_new_snapshot_is_in_force_for_the_next_call(lab):
 
 
 def test_ids_are_unique_uuids_in_the_order_of_time(lab):
-    ids = [lab.plane.new_id() for _ in range(2 * IDS_AT_ONCE + 5)]
+    ids = [lab.plane.new_id() for _ in range(2 * 256 + 5)]
 
     assert len(set(ids)) == len(ids)
     assert {uuid.UUID(one).version for one in ids} == {7}
