@@ -72,13 +72,12 @@ def how_it_ended(status: int) -> str:
 
 
 async def _reap(child: Process, grace_s: float) -> int:
-    try:
-        async with asyncio.timeout(grace_s):
-            return await child.wait()
-    except TimeoutError:
-        if child.returncode is None:
-            child.kill()
-        return await child.wait()
+    # Not `asyncio.timeout`: before Python 3.11.3 it does not end in a task that is being cancelled.
+    going = asyncio.ensure_future(child.wait())
+    await asyncio.wait({going}, timeout=grace_s)
+    if child.returncode is None:
+        child.kill()
+    return await going
 
 
 class _NoAnnouncement(Exception):
