@@ -12,10 +12,10 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt lint types imports docs shape cov bench wheel fixtures lock clean
+.PHONY: help install run test check fmt lint types imports docs shape cov bench soak-ledger wheel fixtures lock clean
 
 help:  ## List what can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Stamps: each says that .venv holds what a lock names. Layers only add; `make clean` starts over.
 install: .venv/installed  ## Set up .venv with all that `make run` needs; starts nothing
@@ -71,6 +71,9 @@ cov: .venv/checkable  ## Line and branch coverage of the unit tests
 
 bench: .venv/installed  ## Measure beside nginx with a comparison program: COMPARE=PATH
 	@$(BIN)/python bench/beside_nginx.py $(COMPARE)
+
+soak-ledger: .venv/installed  ## Kill the gateway KILLS times under load; compare three witnesses
+	@$(BIN)/python tests/soak/soak_ledger.py $(or $(KILLS),50)
 
 wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist

@@ -19,6 +19,7 @@ from arkway.admission.authenticate import authenticate
 from arkway.admission.estimate import MIN_TEXT_BYTES
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
+from arkway.booking import Result
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
 from arkway.model.call import Caller, Target
@@ -34,7 +35,7 @@ from arkway.model.errors import (
 )
 from arkway.model.outcome import HOPS, AttemptFailed, CallerGone, Ending, ErrorClass
 from arkway.model.usage import Usage
-from arkway.relay.answer import BadAnswer, read_answer
+from arkway.relay.answer import BadAnswer, read_answer, text_size
 from arkway.relay.merge import reported
 from arkway.relay.stream import BranchReader
 from arkway.strand import Strand, gather
@@ -128,9 +129,15 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         work = Work(
             exchange,
             plane,
+            caller,
             call,
             plan,
-            Envelope(exchange.request_id, plane.unix_s(), call.requested_model, call.include_usage),
+            Envelope(
+                exchange.request_id,
+                plane.unix_ms() // 1000,
+                call.requested_model,
+                call.include_usage,
+            ),
             wait_s,
         )
         if call.n == 1:
@@ -181,8 +188,11 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
         work.attempts = max(work.attempts, tries)
         attempt: Attempt | None = None
         failure: AttemptFailed | None = _ABORTED
+        booking = work.booking(target, index)
+        booking.hold()
         plane.pool.begin(target)
         try:
+            await booking.durable(strand)
             attempt = plane.upstream.open(
                 target, work.body(target), exchange.request_id, clocks, call.stream
             )
@@ -191,9 +201,9 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
                 # A redirect is an error too: a credential goes to its own origin only.
                 raise classify(attempt.status, attempt.body(), attempt.retry_after_s)
             if call.stream:
-                branch = await _relay(work, attempt, index, target, strand)
+                branch = await _relay(work, attempt, booking.result, index, target, strand)
             else:
-                branch = _plain(attempt, index, target)
+                branch = _plain(attempt, booking.result, index, target)
             failure = None
         except AttemptFailed as failed:
             failure = failed if work.left_s() > 0 else _OUT_OF_TIME
@@ -201,7 +211,9 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
             if attempt is not None:
                 attempt.close()
             ejected_s = plane.pool.end(target, failure, plane.time())
+            work.end_booking(booking, target, attempt, failure)
         if failure is None:
+            await booking.durable(strand)  # before the last byte leaves
             return branch
         plane.on_attempt_failed(exchange, target, failure, ejected_s)
         if failure.ending is _INTERRUPTED:
@@ -214,28 +226,32 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
     raise AssertionError("a plan without targets")
 
 
-def _plain(attempt: Attempt, index: int, target: Target) -> _Branch:
+def _plain(attempt: Attempt, result: Result, index: int, target: Target) -> _Branch:
     """One plain answer, read."""
     try:
         choice, usage = read_answer(attempt.body(), index)
     except BadAnswer as bad:
         raise _unusable(str(bad), bad.error_body) from None
+    result.usage = usage
+    if usage is None:
+        result.delivered_bytes = text_size(choice)
     return _Branch(target, usage, choice)
 
 
 async def _relay(
-    work: Work, attempt: Attempt, index: int, target: Target, strand: Strand
+    work: Work, attempt: Attempt, result: Result, index: int, target: Target, strand: Strand
 ) -> _Branch:
     """One stream, relayed to its end. Its bytes go from connection to connection (`_sink`)."""
     if not _is_event_stream(attempt.content_type):
         raise _unusable("the answer to a streamed call is not an event stream")
     reader = BranchReader(work.envelope, index, work.plane.limits.max_event_bytes)
-    attempt.sink = _sink(work, attempt, reader, target)
+    attempt.sink = _sink(work, attempt, reader, result, target)
     work.follow(attempt)
     try:
         await attempt.ended(strand)
     finally:
         work.unfollow(attempt)
+        result.usage, result.delivered_bytes = reader.usage, reader.delivered_bytes
     if attempt.failure is None:
         reader.close()
     if reader.finish_reason is None:
@@ -244,7 +260,7 @@ async def _relay(
 
 
 def _sink(
-    work: Work, attempt: Attempt, reader: BranchReader, target: Target
+    work: Work, attempt: Attempt, reader: BranchReader, result: Result, target: Target
 ) -> Callable[[bytes], None]:
     """Return where the attempt's body bytes go: through `reader` to the caller. Hot path."""
     exchange = work.exchange
@@ -255,7 +271,9 @@ def _sink(
         if events:
             if not exchange.has_started:
                 exchange.start_stream(work.answer_headers(target))
-            attempt.has_token = True
+            if not attempt.has_token:
+                attempt.has_token = True
+                result.first_token_s = work.plane.time()
             exchange.write(events)
         if reader.failure is not None:
             attempt.give_up()

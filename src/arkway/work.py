@@ -8,8 +8,10 @@ from typing import Protocol
 import msgspec
 
 from arkway.admission.estimate import TokenRatio
+from arkway.booking import Booking, Ended, Ledger, Result
+from arkway.ledger.entry import End, Intent
 from arkway.listener.exchange_io import Exchange
-from arkway.model.call import Call, Target
+from arkway.model.call import Call, Caller, Target
 from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
 from arkway.model.errors import InvalidJson
 from arkway.model.outcome import AttemptFailed
@@ -39,6 +41,7 @@ class Plane(Protocol):
     limits: PipelineLimits
     pool: Pool
     upstream: Upstream
+    ledger: Ledger
     is_draining: bool
     logs_debug: bool
     calls: int  # calls in progress
@@ -46,8 +49,8 @@ class Plane(Protocol):
     def time(self) -> float:
         """Monotonic seconds."""
 
-    def unix_s(self) -> int:
-        """Seconds since the epoch."""
+    def unix_ms(self) -> int:
+        """Milliseconds since the epoch."""
 
     def ratio(self, model: ModelSpec) -> TokenRatio:
         """The learned tokens per byte of a model."""
@@ -60,17 +63,22 @@ class Plane(Protocol):
     ) -> None:
         """Tell operators that an attempt failed."""
 
+    def on_booked(self, end: End) -> None:
+        """Tell whoever counts how an attempt was booked."""
+
 
 class Work(msgspec.Struct, eq=False):
     """One call under way: what its branches share."""
 
     exchange: Exchange
     plane: Plane
+    caller: Caller
     call: Call
     plan: Plan
     envelope: Envelope
     wait_s: float | None = None  # how long the caller waits, where it says so
     attempts: int = 0  # the most that any one branch needed
+    booked: int = 0  # attempts of all branches
     bodies: dict[tuple[Dialect, str], bytes] = {}
     followed: list[Attempt] = []  # those that the caller's reading speed governs
 
@@ -106,6 +114,51 @@ class Work(msgspec.Struct, eq=False):
         if target.account.dialect is _LOCAL:
             lines += b"x-arkway-upstream: local\r\n"
         return lines
+
+    def booking(self, target: Target, index: int) -> Booking:
+        """Return the booking of the call's next attempt."""
+        call, key, plane, price = self.call, self.caller.key, self.plane, self.call.model.price
+        self.booked += 1
+        intent = Intent(
+            self.exchange.request_id,
+            self.booked,
+            plane.unix_ms(),
+            key.id or key.name,
+            key.tenant,
+            target.account.id,
+            call.model.name,
+            target.upstream_model,
+            0 if price is None else price.version,
+            "" if price is None else price.currency,
+            index,
+            call.stream,
+        )
+        return Booking(plane.ledger, intent, price, Result())
+
+    def end_booking(
+        self,
+        booking: Booking,
+        target: Target,
+        attempt: Attempt | None,
+        failure: AttemptFailed | None,
+    ) -> None:
+        """Book how an attempt ended."""
+        plane, call, received_s = self.plane, self.call, self.exchange.received_s
+        first_s = booking.result.first_token_s
+        end = booking.end(
+            attempt,
+            failure,
+            Ended(
+                plane.unix_ms(),
+                call.text_bytes,
+                plane.ratio(call.model).tokens_per_byte,
+                int((first_s - received_s) * 1000) if first_s else 0,
+                int((plane.time() - received_s) * 1000),
+                self.plan.affinity(target.account.id)._value_,
+            ),
+        )
+        if end is not None:
+            plane.on_booked(end)
 
     def left_s(self) -> float:
         """Return how long the caller still waits for a first byte. Unit: s; inf: it did not say."""

@@ -155,6 +155,7 @@ def test_the_table_covers_the_closed_list():
         "no_healthy_account": "below, with a gateway of its own",
         "upstream_stream_interrupted": "below, inside a stream",
         "draining": "below, while a gateway stops",
+        "ledger_unavailable": "tests/unit/pipeline/test_booking.py: it takes a disk that fails",
         "internal_error": "a bug of ours: nothing on the wire may provoke it",
         "rate_limit_exceeded": "limits are not part of this release yet",
         "key_expired": "keys have no expiry in the TOML yet",

@@ -56,6 +56,7 @@ class FakeAttempt:
     def __init__(self, target, body, clocks, is_stream):
         self.target, self.request, self.clocks, self.is_stream = target, body, clocks, is_stream
         self.status = 0
+        self.sent_s = 1.0
         self.content_type = b""
         self.retry_after_s = None
         self.failure = None
@@ -166,11 +167,51 @@ class FakeUpstream:
         return attempt
 
 
+class FakeLedger:
+    """A ledger that takes entries at once, or when the test says so."""
+
+    def __init__(self):
+        self.is_open = True
+        self.waits = False
+        self.entries, self.waiting = [], []
+
+    def append(self, entry, told=None):
+        if not self.is_open:
+            return False
+        self.entries.append(entry)
+        if told is not None:
+            self.waiting.append(told)
+            if not self.waits:
+                self.tell()
+        return True
+
+    def tell(self, is_durable=True):
+        waiting, self.waiting = self.waiting, []
+        for told in waiting:
+            told(is_durable)
+
+    def check_each_hold_has_one_end(self):
+        kinds = {}
+        for entry in self.entries:
+            kinds.setdefault((entry.request_id, entry.attempt), []).append(entry.kind == "intent")
+        assert all(each == [True, False] for each in kinds.values()), kinds
+
+    @property
+    def story(self):
+        """Return `(attempt, kind, outcome)` of each entry."""
+        return [
+            (each.attempt, str(each.kind), str(getattr(each, "outcome", "")))
+            for each in self.entries
+        ]
+
+
 class FakePlane:
     def __init__(self, loop, snapshot, limits):
         self.snapshot, self.limits = snapshot, limits
         self.pool = Pool(b"s" * 43)
         self.upstream = FakeUpstream()
+        self.ledger = FakeLedger()
+        self.booked = []
         self.is_draining = False
         self.logs_debug = True
         self.calls = 0
@@ -179,8 +220,11 @@ class FakePlane:
         self.failures = []
         self.encoded = Counter()
 
-    def unix_s(self):
-        return 1_700_000_000
+    def unix_ms(self):
+        return 1_700_000_000_000
+
+    def on_booked(self, end):
+        self.booked.append(end)
 
     def ratio(self, model):
         return self.ratios.setdefault(model.name, TokenRatio())
@@ -217,6 +261,7 @@ class PipelineLab(ListenerLab):
         assert all(attempt.is_closed for attempt in self.attempts)
         for one in self.plane.snapshot.accounts:
             assert self.plane.pool.in_flight(one.id) == 0
+        self.plane.ledger.check_each_hold_has_one_end()
 
 
 def chat(*lines, api_key=KEY, body=None, **fields):

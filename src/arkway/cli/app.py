@@ -11,6 +11,7 @@ import typer
 
 from arkway import __version__
 from arkway.cli import accounts, chat, config, keys
+from arkway.cli import ledger as books
 from arkway.cli import serve as serving
 from arkway.cli.flags import ConfigFlag, JsonFlag, examples
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json
@@ -93,6 +94,13 @@ app.command(
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(config.app, name="config")
+app.command("usage", epilog=examples("arkway usage --by day,key --since 2026-11-01 --csv"))(
+    books.show_usage
+)
+app.command("explain", epilog=examples("arkway explain 0198c6a1-7e44-7b21-9f05-2f5a7b1c3d4e"))(
+    books.explain
+)
+app.add_typer(books.ledger, name="ledger")
 
 
 @app.command()

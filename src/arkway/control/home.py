@@ -35,3 +35,8 @@ def config_file(home: Path, config_path: Path | None, environ: Mapping[str, str]
     """Return the configuration file in force: the flag, else ARKWAY_CONFIG, else the default."""
     named = config_path or environ.get(CONFIG_VARIABLE)
     return Path(named) if named else home / CONFIG_NAME
+
+
+def ledger_file(home: Path) -> Path:
+    """Return where this node keeps its ledger."""
+    return home / "ledger.db"

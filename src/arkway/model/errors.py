@@ -218,6 +218,13 @@ class Draining(GatewayError):
     fault, retryable = Fault.GATEWAY, True
 
 
+class LedgerUnavailable(GatewayError):
+    """The ledger's disk cannot be written: what could not be accounted for is not begun."""
+
+    status, type, code = 503, "server_error", "ledger_unavailable"
+    fault, retryable = Fault.GATEWAY, True
+
+
 class InternalError(GatewayError):
     """A bug of ours; the details are in the log under the request id."""
 

@@ -16,6 +16,17 @@ class BadAnswer(ValueError):
         self.error_body = error_body  # the upstream's `error` value, if it sent one
 
 
+def text_size(choice: Choice) -> int:
+    """Return the bytes of text in `choice`; the base of an estimate when no usage was told."""
+    message = choice.message
+    if message is None:
+        return 0
+    size = len((message.content or "").encode())
+    if message.reasoning_content:
+        size += len(message.reasoning_content.encode())
+    return size + (len(encode(message.tool_calls)) if message.tool_calls else 0)
+
+
 def read_answer(body: bytes, index: int) -> tuple[Choice, Usage | None]:
     """Return the first choice of `body` as choice `index` of our answer, and what it used.
 

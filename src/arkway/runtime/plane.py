@@ -10,6 +10,8 @@ from typing import Any
 
 from arkway.admission.estimate import TokenRatio
 from arkway.admission.rules import shorten
+from arkway.booking import Ledger
+from arkway.ledger.entry import End
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
 from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
@@ -36,12 +38,14 @@ class WorkerPlane:
         limits: PipelineLimits,
         pool: Pool,
         upstream: Upstream,
+        ledger: Ledger,
         log: Log,
     ) -> None:
         self.snapshot = snapshot
         self.limits = limits
         self.pool = pool
         self.upstream = upstream
+        self.ledger = ledger
         self.log = log
         self.is_draining = False
         self.calls = 0
@@ -59,9 +63,9 @@ class WorkerPlane:
         self.upstream.apply(snapshot.accounts)
         self.snapshot = snapshot
 
-    def unix_s(self) -> int:
-        """Return seconds since the epoch."""
-        return int(time.time())
+    def unix_ms(self) -> int:
+        """Return milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
 
     def new_id(self) -> RequestId:
         """Return a fresh request id: unique, in the order of time, and no secret."""
@@ -115,6 +119,10 @@ class WorkerPlane:
                 ejected_s=ejected_s,
                 reason=failure.reason,
             )
+
+    def on_booked(self, end: End) -> None:
+        """Count how attempts were booked."""
+        self.counts[f"booked_{end.kind._value_}"] += 1
 
     def on_crash(self, exchange: Exchange, error: BaseException) -> None:
         """Answer a crash of our own; where it happened goes to the log, its text does not."""

@@ -12,7 +12,9 @@ import gc
 import os
 import resource
 import signal
+import sqlite3
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,11 +25,13 @@ from arkway import __version__
 from arkway.control.config import Config
 from arkway.control.edit import EditError
 from arkway.control.first_key import ensure_first_key
-from arkway.control.home import open_home
+from arkway.control.home import ledger_file, open_home
 from arkway.control.options import ServeOptions
 from arkway.control.problems import Problem
 from arkway.control.provision import Provisioned, provision
 from arkway.control.watch import Reloader
+from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
+from arkway.ledger.book_io import book_at
 from arkway.listener.reader import ReaderLimits
 from arkway.listener.server_io import Listener, ListenerTimeouts
 from arkway.local.supervise import LocalModels
@@ -51,7 +55,8 @@ TICK_S = 0.1
 # Connections' clocks are seconds long, and there may be thousands of connections.
 SWEEP_EVERY_TICKS = 3
 RELOAD_EVERY_S = 0.5
-# A cyclic collection walks every object; calls leave no cycles, so it may come seldom.
+SWITCH_INTERVAL_S = 0.0002
+# A cyclic collection walks every object; calls leave none to find.
 GC_THRESHOLD = (50_000, 20, 50)
 
 
@@ -118,6 +123,7 @@ class _Gateway:
             self._report(warning)
         helpers: list[asyncio.Task[None]] = []
         self._compose()
+        self._open_ledger()
         try:
             ports = await self._open_sockets()
             helpers.append(asyncio.create_task(self._tick()))
@@ -145,6 +151,7 @@ class _Gateway:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
+            self._book.close()
             if self._local is not None:
                 await self._local.stop()
         return EXIT_OK
@@ -168,6 +175,7 @@ class _Gateway:
             f"arkway/{__version__}",
             outbox,
         )
+        self._book = book_at(ledger_file(home), asyncio.get_running_loop(), self._on_ledger)
         self._plane = WorkerPlane(
             self._with_local(self._provisioned.snapshot),
             PipelineLimits(
@@ -178,6 +186,7 @@ class _Gateway:
             ),
             Pool(secret),
             upstream,
+            self._book,
             self._log,
         )
         self._listener = _listener(config, self._plane, outbox)
@@ -187,6 +196,29 @@ class _Gateway:
             loop.call_soon_threadsafe(self._apply, snapshot)
 
         self._reloader = Reloader(self._provisioned, self._options, os.environ, apply, self._report)
+
+    def _open_ledger(self) -> None:
+        """Open the ledger and end what a crash left open; nothing is served before."""
+        try:
+            opened = self._book.open(time.time_ns() // 1_000_000)
+        except (SchemaMismatch, BookInUse) as error:
+            raise StartError(str(error)) from None
+        except sqlite3.Error as error:
+            raise StartError(f"{ledger_file(self._options.home)}: {error}") from None
+        # Calls wait for the ledger's threads: Python's own 5 ms between switches would show.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        if opened.recovered or opened.damaged:
+            self._log.event(
+                "warning",
+                "ledger_recovered",
+                entries=opened.entries,
+                unknown=opened.recovered,
+                damaged=opened.damaged,
+                took_s=round(opened.took_s, 3),
+            )
+
+    def _on_ledger(self, state: str) -> None:
+        self._log.event("error" if not self._book.is_open else "info", "ledger", state=state)
 
     async def _open_sockets(self) -> tuple[int, int]:
         server = self._config.server
@@ -304,7 +336,9 @@ class _Gateway:
     def _readiness(self) -> tuple[bool, dict[str, object]]:
         draining = self._plane.is_draining
         ready = self._is_ready and not draining and bool(self._plane.snapshot.accounts)
-        if ready:
+        if ready and not self._book.is_open:
+            ready, status = False, "ledger closed"
+        elif ready:
             status = "ready"
         else:
             status = "draining" if draining else "starting" if not self._is_ready else "no account"

@@ -34,7 +34,7 @@ CONTRACT = {
     (431, "invalid_request_error"): {"headers_too_large"},
     (429, "requests"): {"rate_limit_exceeded"},
     (429, "server_error"): {"accounts_exhausted"},
-    (503, "server_error"): {"no_healthy_account", "overloaded", "draining"},
+    (503, "server_error"): {"no_healthy_account", "overloaded", "draining", "ledger_unavailable"},
     (502, "server_error"): {"upstream_error", "upstream_stream_interrupted"},
     (504, "server_error"): {"upstream_timeout"},
     (500, "server_error"): {"internal_error"},

@@ -1,0 +1,149 @@
+"""What is booked of an attempt, and when may it go on? The pipeline's side of the ledger. Hot path.
+
+    hold -> durable -> ... -> end -> durable
+
+Before an attempt is sent its intent is durable; before the last byte of its answer leaves, its end
+is. Between the two, `Booking` collects what the end needs: whether the request left us, whether the
+upstream accepted it, what it counted and what the caller was given. The rules of who pays are
+`ledger.settle`'s.
+"""
+
+import types
+from collections.abc import Callable, Generator
+from typing import Protocol
+
+import msgspec
+
+from arkway.ledger.entry import End, Intent
+from arkway.ledger.price import classes, cost_nano
+from arkway.ledger.settle import Known, verdict
+from arkway.model.catalogue import Price
+from arkway.model.errors import LedgerUnavailable
+from arkway.model.outcome import AttemptFailed, Ending
+from arkway.model.usage import Usage
+from arkway.strand import Strand
+from arkway.upstream.attempt_io import Attempt
+
+_COMPLETED = Ending.COMPLETED  # bound once: Python 3.11 finds an enum's member by a slow path
+_FREE = Price(0, "", 0, 0, 0)
+
+
+Told = Callable[[bool], None]  # learns whether an entry is durable
+
+
+class Ledger(Protocol):
+    """The book, as the pipeline sees it; `ledger.book_io.Book` is one."""
+
+    def append(self, entry: Intent | End, told: Told | None = None) -> bool:
+        """Take an entry; False when the book is closed."""
+
+
+class Result(msgspec.Struct):
+    """What an attempt came to, as far as its booking needs it."""
+
+    usage: Usage | None = None  # the upstream's own counts
+    delivered_bytes: int = 0  # of the answer's text
+    first_token_s: float = 0.0  # monotonic; 0: there was none
+
+
+class Booking(msgspec.Struct, eq=False):
+    """The two entries of one attempt."""
+
+    ledger: Ledger
+    intent: Intent
+    price: Price | None
+    result: Result
+    is_told: bool = False
+    is_durable: bool = False
+    is_held: bool = False  # the intent may be in the book
+    waiter: Strand | None = None
+
+    def hold(self) -> None:
+        """Ask for the intent to be written; `durable` waits for it.
+
+        Errors:  LedgerUnavailable: nothing is sent that could not be accounted for.
+        """
+        if not self.ledger.append(self.intent, self.told):
+            raise _unavailable()
+        self.is_held = True
+
+    @types.coroutine
+    def durable(self, strand: Strand) -> Generator[None, None, None]:
+        """Wait until the entry asked for last is on the disk.
+
+        Errors:  LedgerUnavailable when the disk refused it.
+        """
+        while not self.is_told:
+            self.waiter = strand
+            try:
+                yield
+            except BaseException:
+                self.waiter = None
+                raise
+        self.is_told = False
+        if not self.is_durable:
+            self.is_held = False
+            raise _unavailable()
+
+    def told(self, is_durable: bool) -> None:
+        """Learn whether the entry is durable."""
+        self.is_told, self.is_durable = True, is_durable
+        waiter = self.waiter
+        if waiter is not None:
+            self.waiter = None
+            waiter.resume()
+
+    def end(
+        self, attempt: Attempt | None, failure: AttemptFailed | None, end: "Ended"
+    ) -> End | None:
+        """Write down how the attempt ended; `durable` waits for it. None if it was never held."""
+        if not self.is_held:
+            return None
+        self.is_held = False
+        result, price = self.result, self.price or _FREE
+        kind, outcome, source, usage = verdict(
+            Known(
+                _COMPLETED if failure is None else failure.ending,
+                attempt is not None and attempt.sent_s > 0,
+                attempt is not None and attempt.status == 200,
+                result.usage,
+                end.text_bytes,
+                result.delivered_bytes,
+                end.tokens_per_byte,
+            )
+        )
+        entry = End(
+            self.intent.request_id,
+            self.intent.attempt,
+            end.at_ms,
+            kind,
+            outcome,
+            source,
+            *classes(usage),
+            cost_nano(usage, price),
+            price.version,
+            result.delivered_bytes,
+            end.first_token_ms,
+            end.total_ms,
+            end.affinity,
+            0 if attempt is None else attempt.status,
+            "" if failure is None else failure.error.code,
+        )
+        self.is_told = False
+        self.ledger.append(entry, self.told)
+        return entry
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """When and how a booking ends: what only the call knows."""
+
+    at_ms: int
+    text_bytes: int
+    tokens_per_byte: float
+    first_token_ms: int
+    total_ms: int
+    affinity: str
+
+
+def _unavailable() -> LedgerUnavailable:
+    return LedgerUnavailable("The ledger cannot be written now; try again.", retry_after_s=2.0)

@@ -1,0 +1,207 @@
+"""What does the ledger say? `arkway usage`, `arkway explain` and `arkway ledger ...`."""
+
+import csv
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from arkway.cli.flags import JsonFlag, examples, place
+from arkway.cli.output import FAILURE, USAGE, Failure, print_json, print_table, remark
+from arkway.control.home import ledger_file
+from arkway.ledger.backup_io import BadBackup, back_up, restore
+from arkway.ledger.book_file_io import SchemaMismatch
+from arkway.ledger.explain import money, story
+from arkway.ledger.read_io import BY, NoBook, UsageLine, attempts, last_seq, reading, usage
+from arkway.ledger.reconcile import BadBill, Counted, Match, compare, read_bill
+from arkway.ledger.rows_io import verify
+
+ledger = typer.Typer(
+    help="Check, copy and compare the ledger.", no_args_is_help=True, rich_markup_mode=None
+)
+_SHOWN = ("attempts", "estimated", "unknown", "uncached", "cached", "created", "output")
+
+
+@contextmanager
+def _book() -> Iterator[sqlite3.Connection]:
+    try:
+        with reading(ledger_file(place(None).home)) as db:
+            yield db
+    except (NoBook, SchemaMismatch, sqlite3.DatabaseError) as error:
+        raise Failure(error) from None
+
+
+def show_usage(  # noqa: PLR0913 - a flag each
+    *,
+    by: Annotated[
+        str, typer.Option(help=f"What to add up by: any of {', '.join(BY[:5])}.", metavar="NAMES")
+    ] = "day,model",
+    since: Annotated[str, typer.Option(help="The first UTC day.", metavar="DAY")] = "",
+    until: Annotated[str, typer.Option(help="The last UTC day.", metavar="DAY")] = "9999",
+    key: Annotated[str, typer.Option(help="Only this key's id.", metavar="ID")] = "",
+    model: Annotated[str, typer.Option(help="Only this model.", metavar="NAME")] = "",
+    account: Annotated[str, typer.Option(help="Only this account.", metavar="NAME")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what was used: tokens of five classes, cache-hit rate, cost."""
+    named = {"key": key, "model": model, "account": account}
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    try:
+        with _book() as db:
+            where = {name: value for name, value in named.items() if value}
+            lines = usage(db, names, where, (since, until))
+    except ValueError as error:
+        raise Failure(f"--by: {error}", status=USAGE) from None
+    groups = [name for name in BY[:5] if name in names]
+    if as_json:
+        print_json([_usage_fields(line, groups) for line in lines])
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        fields = [_usage_fields(line, groups) for line in lines]
+        writer.writerow([*groups, *_SHOWN, "reasoning", "cache_hit_rate", "cost", "currency"])
+        for each in fields:
+            writer.writerow(
+                [each[name] for name in (*groups, *_SHOWN, "reasoning")]
+                + [each["cache_hit_rate"], money(each["cost_nano"]), each["currency"]]
+            )
+    else:
+        print_table(
+            [*groups, *_SHOWN, "reasoning", "cache hits", "cost"],
+            [
+                [getattr(line, name) for name in (*groups, *_SHOWN, "reasoning")]
+                + [f"{line.cache_hit_rate:.1%}", f"{money(line.cost_nano)} {line.currency}"]
+                for line in lines
+            ],
+        )
+
+
+def explain(
+    request_id: Annotated[str, typer.Argument(help="The x-request-id of an answer.", metavar="ID")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell one call's story: who, where, what it used, and its price to the nano-unit."""
+    with _book() as db:
+        found = attempts(db, request_id.strip())
+    if not found:
+        raise Failure(
+            f"the ledger has no call {request_id!r}: it was refused before it was sent, or it is "
+            "less than a second old"
+        )
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        print("\n".join(story(found, lambda _version: None)))
+
+
+@ledger.command("verify")
+def verify_book(
+    *,
+    since: Annotated[int, typer.Option(help="The first row to check.", metavar="ROW", min=1)] = 1,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check that every row is what was written; name each that is not."""
+    with _book() as db:
+        rows, found = last_seq(db), list(verify(db, since))
+    if as_json:
+        print_json({"rows": rows, "faults": [fault._asdict() for fault in found]})
+    else:
+        for fault in found:
+            print(f"row {fault.seq}: {fault.reason}")
+        remark(f"{rows} rows, {len(found)} faults")
+    if found:
+        raise typer.Exit(FAILURE)
+
+
+@ledger.command("backup")
+def backup_book(
+    target: Annotated[
+        Path, typer.Argument(help="The file to write; it must not exist.", metavar="FILE")
+    ],
+) -> None:
+    """Copy the ledger while it is written; the copy is checked."""
+    try:
+        last = back_up(ledger_file(place(None).home), target)
+    except (NoBook, SchemaMismatch, BadBackup, sqlite3.Error, OSError) as error:
+        raise Failure(error) from None
+    remark(f"{last} rows in {target}")
+
+
+@ledger.command("restore")
+def restore_book(
+    copy: Annotated[
+        Path, typer.Argument(help="What `arkway ledger backup` wrote.", metavar="FILE")
+    ],
+) -> None:
+    """Put a backup in the ledger's place, with the gateway stopped; the old one is kept."""
+    try:
+        last = restore(copy, ledger_file(place(None).home))
+    except (NoBook, SchemaMismatch, BadBackup, OSError) as error:
+        raise Failure(error) from None
+    remark(f"{last} rows restored; what was there has the ending .before-restore")
+
+
+@ledger.command(
+    "reconcile",
+    epilog=examples("arkway ledger reconcile --bill november.csv"),
+)
+def reconcile_book(
+    *,
+    bill: Annotated[
+        Path,
+        typer.Option(help="CSV with day, account, model, input, cached, output.", metavar="FILE"),
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare the ledger with an upstream's bill, in whole tokens; exit 1 if they differ."""
+    try:
+        with bill.open(encoding="utf-8", newline="") as lines:
+            theirs = read_bill(lines)
+    except (OSError, UnicodeDecodeError, BadBill) as error:
+        raise Failure(f"{bill}: {error}", status=USAGE) from None
+    days = sorted(day for day, _, _ in theirs)
+    with _book() as db:
+        span = (days[0], days[-1]) if days else ("", "9999")
+        ours = {
+            (line.day, line.account, line.model): Counted(
+                line.input, line.cached, line.output + line.reasoning
+            )
+            for line in usage(db, ["day", "account", "model"], days=span)
+        }
+    lines_ = list(compare(ours, theirs))
+    if as_json:
+        print_json([line._asdict() for line in lines_])
+    else:
+        print_table(
+            ["day", "account", "model", "", "ledger in/cached/out", "bill in/cached/out"],
+            [
+                [
+                    each.day,
+                    each.account,
+                    each.model,
+                    each.match,
+                    _shown(each.ledger),
+                    _shown(each.bill),
+                ]
+                for each in lines_
+            ],
+        )
+    if any(line.match is not Match.EQUAL for line in lines_):
+        raise typer.Exit(FAILURE)
+
+
+def _shown(counted: Counted | None) -> str:
+    return "-" if counted is None else "/".join(map(str, counted))
+
+
+def _usage_fields(line: UsageLine, groups: list[str]) -> dict[str, Any]:
+    names = (*groups, "currency", *_SHOWN, "reasoning", "cost_nano")
+    return {name: getattr(line, name) for name in names} | {
+        "cache_hit_rate": round(line.cache_hit_rate, 6)
+    }

@@ -1,0 +1,71 @@
+"""How is a book copied while it is written, and how does a copy become the book?"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from arkway.ledger.read_io import last_seq, reading
+from arkway.ledger.rows_io import verify
+
+PAGES_A_STEP = 1024  # 4 MiB: the writer waits for no longer than one step
+
+
+class BadBackup(Exception):
+    """The file is no ledger, or a damaged one."""
+
+
+def back_up(book: Path, target: Path) -> int:
+    """Write a consistent copy of the book to `target`; return the number of its last entry.
+
+    What is durable and not filed yet (half a second at most) is not in it. The copy is checked
+    before it gets its name.
+    Errors:  NoBook, SchemaMismatch, FileExistsError, BadBackup, sqlite3.Error, OSError.
+    """
+    if target.exists():
+        raise FileExistsError(f"{target} exists; a backup overwrites nothing")
+    partial = target.with_name(target.name + ".part")
+    partial.touch(mode=0o600)
+    try:
+        with reading(book) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy, pages=PAGES_A_STEP, sleep=0.01)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        last = check(partial)
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return last
+
+
+def check(copy: Path) -> int:
+    """Return the number of the last entry of a copy whose every row is what was written.
+
+    Errors:  BadBackup.
+    """
+    try:
+        with reading(copy) as db:
+            fault = next(verify(db), None)
+            if fault is not None:
+                raise BadBackup(f"{copy}: row {fault.seq}: {fault.reason}")
+            return last_seq(db)
+    except sqlite3.DatabaseError as error:
+        raise BadBackup(f"{copy}: {error}") from None
+
+
+def restore(copy: Path, book: Path) -> int:
+    """Put a copy in the place of the book, which is kept beside it; return its last entry.
+
+    The journal belongs to the book that is replaced and goes aside with it. Nothing may serve
+    from the home meanwhile.
+    Errors:  BadBackup, OSError.
+    """
+    last = check(copy)
+    fresh = book.with_name(book.name + ".restored")
+    fresh.write_bytes(copy.read_bytes())
+    fresh.chmod(0o600)
+    for name in (book, book.with_suffix(".journal")):
+        if name.exists():
+            name.replace(name.with_name(name.name + ".before-restore"))
+    for suffix in ("-wal", "-shm"):
+        book.with_name(book.name + suffix).unlink(missing_ok=True)
+    fresh.replace(book)
+    return last

@@ -1,0 +1,66 @@
+"""What do entries come to by day? One line for each day, key, tenant, model, account, currency."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from arkway.ledger.entry import End, Intent, Kind, UsageSource
+from arkway.ledger.schema import DIMENSIONS
+
+Line = tuple[str | int, ...]  # the dimensions, then the measures, in the order of the schema
+
+
+def day_of(at_ms: int) -> str:
+    """Return the UTC day of a time: `2026-11-24`."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+class DayClock:
+    """`day_of` for times that are mostly of one day."""
+
+    __slots__ = ("_day", "_from_ms", "_to_ms")
+
+    def __init__(self) -> None:
+        self._day, self._from_ms, self._to_ms = "", 0, 0
+
+    def day(self, at_ms: int) -> str:
+        """Return the UTC day of `at_ms`."""
+        if not self._from_ms <= at_ms < self._to_ms:
+            self._from_ms = at_ms - at_ms % 86_400_000
+            self._to_ms = self._from_ms + 86_400_000
+            self._day = day_of(at_ms)
+        return self._day
+
+
+def rolled_up(ends: Iterable[tuple[End, Intent]], clock: DayClock) -> list[Line]:
+    """Return what to add to the days: one line a group. An end counts on the day it came."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for end, intent in ends:
+        group = (
+            clock.day(end.at_ms),
+            intent.key,
+            intent.tenant,
+            intent.model,
+            intent.account,
+            intent.currency,
+        )
+        sums = groups.get(group)
+        if sums is None:
+            sums = groups[group] = [0] * 10
+        is_settled = end.kind is Kind.SETTLE
+        for place, value in enumerate(
+            (
+                1,
+                is_settled,
+                is_settled and end.source is UsageSource.ESTIMATE,
+                end.kind is Kind.UNKNOWN,
+                end.uncached,
+                end.cached,
+                end.created,
+                end.output,
+                end.reasoning,
+                end.cost_nano,
+            )
+        ):
+            sums[place] += value
+    assert all(len(group) == len(DIMENSIONS) for group in groups), "the order of the schema"
+    return [(*group, *sums) for group, sums in groups.items()]

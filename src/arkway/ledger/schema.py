@@ -1,0 +1,101 @@
+"""How does the book lie in its file? Tables, views and the statements over them.
+
+`entries` is append-only and chained. `daily` is what the entries come to by day: kept in the
+transaction that adds them, so that the two never differ, and small whatever the book's size. The
+views are for people with an SQL prompt; nothing of ours depends on them.
+"""
+
+from functools import cache
+
+SCHEMA_VERSION = 1
+
+# FULL: a commit returns after its fsync. WAL: one sequential write a commit, and readers never
+# wait. A checkpoint at 4000 pages (16 MiB) rather than 1000: they come between commits.
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA cache_size=-8192",
+    "PRAGMA temp_store=MEMORY",
+)
+
+TABLES = """
+CREATE TABLE entries(
+  seq INTEGER PRIMARY KEY,
+  request_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  is_end INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  hash BLOB NOT NULL
+);
+CREATE UNIQUE INDEX entries_of ON entries(request_id, attempt, is_end);
+CREATE TABLE daily(
+  day TEXT NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, model TEXT NOT NULL,
+  account TEXT NOT NULL, currency TEXT NOT NULL,
+  attempts INTEGER NOT NULL, settled INTEGER NOT NULL, estimated INTEGER NOT NULL,
+  unknown INTEGER NOT NULL, uncached INTEGER NOT NULL, cached INTEGER NOT NULL,
+  created INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+  cost_nano INTEGER NOT NULL,
+  PRIMARY KEY(day, key, tenant, model, account, currency)
+) WITHOUT ROWID;
+CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE VIEW intents AS SELECT seq, request_id, attempt,
+  datetime((body->>'at_ms') / 1000, 'unixepoch') AS at, body->>'key' AS key,
+  body->>'tenant' AS tenant, body->>'account' AS account, body->>'model' AS model,
+  body->>'upstream_model' AS upstream_model, coalesce(body->>'stream', 0) AS stream,
+  coalesce(body->>'hold_tokens', 0) AS hold_tokens, coalesce(body->>'hold_nano', 0) AS hold_nano
+  FROM entries WHERE is_end = 0;
+CREATE VIEW ends AS SELECT seq, request_id, attempt,
+  datetime((body->>'at_ms') / 1000, 'unixepoch') AS at, body->>'kind' AS kind,
+  body->>'outcome' AS outcome, body->>'source' AS source,
+  coalesce(body->>'uncached', 0) AS uncached, coalesce(body->>'cached', 0) AS cached,
+  coalesce(body->>'created', 0) AS created, coalesce(body->>'output', 0) AS output,
+  coalesce(body->>'reasoning', 0) AS reasoning, coalesce(body->>'cost_nano', 0) AS cost_nano
+  FROM entries WHERE is_end = 1;
+"""
+
+DIMENSIONS = ("day", "key", "tenant", "model", "account", "currency")
+MEASURES = (
+    "attempts",
+    "settled",
+    "estimated",
+    "unknown",
+    "uncached",
+    "cached",
+    "created",
+    "output",
+    "reasoning",
+    "cost_nano",
+)
+
+LAST = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
+# An intent without an end, among the rows from a number on. That number is stored with the book,
+# so that the look at a start is short however long the book is.
+OPEN_HOLDS = """
+SELECT i.seq, i.body FROM entries i WHERE i.seq >= ? AND i.is_end = 0 AND NOT EXISTS (
+  SELECT 1 FROM entries e WHERE e.request_id = i.request_id AND e.attempt = i.attempt
+  AND e.is_end = 1) ORDER BY i.seq
+"""
+GET_META = "SELECT value FROM meta WHERE name = ?"
+SET_META = "INSERT INTO meta VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+
+# Rows a statement: 3000 parameters of the 32766 that SQLite takes, and one step of it outside the
+# interpreter lock.
+MAX_ROWS = 500
+
+
+@cache
+def insert_entries(rows: int) -> str:
+    """Return the statement that appends `rows` entries; six parameters each."""
+    return "INSERT INTO entries VALUES" + ",".join(["(?,?,?,?,?,?)"] * rows)
+
+
+def _add_daily() -> str:
+    columns = ",".join((*DIMENSIONS, *MEASURES))
+    marks = ",".join("?" * (len(DIMENSIONS) + len(MEASURES)))
+    sums = ",".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
+    key = ",".join(DIMENSIONS)
+    return f"INSERT INTO daily({columns}) VALUES({marks}) ON CONFLICT({key}) DO UPDATE SET {sums}"
+
+
+ADD_DAILY = _add_daily()

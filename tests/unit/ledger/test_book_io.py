@@ -1,0 +1,216 @@
+"""The promise: what was told durable is in the book for good, once, whatever happens."""
+
+import errno
+
+import pytest
+
+from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
+from arkway.ledger.entry import Kind, Outcome
+from arkway.ledger.journal_io import JOURNAL_BYTES
+from arkway.ledger.read_io import attempts, reading, spent, usage
+from arkway.ledger.rows_io import verify
+from support.ledger_lab import NOW_MS, end, intent
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+DAY = "2025-11-24"
+
+
+def faults(lab):
+    with reading(lab.path) as db:
+        return list(verify(db))
+
+
+def test_what_was_appended_is_durable_in_order_and_filed_at_the_close(lab):
+    assert lab.open().entries == 0
+    lab.write(intent(1), intent(2), end(2), end(1))
+    lab.close()
+
+    assert all(lab.told.values())
+    assert lab.rows() == [
+        ("id-000001", 1, "intent"),
+        ("id-000002", 1, "intent"),
+        ("id-000002", 1, "settle"),
+        ("id-000001", 1, "settle"),
+    ]
+    assert faults(lab) == []
+
+
+def test_nobody_is_told_before_the_turn_ends(lab):
+    lab.open()
+    lab.append(intent(1))
+
+    assert lab.told == {}
+    assert lab.disk.writes == 0
+    lab.loop.turn()
+    assert lab.told == {("id-000001", 1, "Intent"): True}
+
+
+def test_a_turn_is_one_write(lab):
+    lab.open()
+    lab.append(*(intent(number) for number in range(50)))
+    lab.loop.turn()
+
+    assert lab.disk.writes == 1
+    assert len(lab.told) == 50
+
+
+def test_after_a_crash_everything_durable_is_there_and_open_holds_are_unknown(lab):
+    lab.open()
+    lab.write(intent(1), end(1), intent(2), intent(3, attempt=2))
+    lab.crash()
+
+    opened = lab.open()
+
+    assert (opened.entries, opened.recovered, opened.damaged) == (6, 2, 0)
+    assert lab.rows()[3:] == [
+        ("id-000003", 2, "intent"),
+        ("id-000002", 1, "unknown"),
+        ("id-000003", 2, "unknown"),
+    ]
+    with reading(lab.path) as db:
+        (found,) = attempts(db, "id-000002")
+        assert found.end.outcome is Outcome.CRASHED
+        assert attempts(db, "id-000001")[0].end.kind is Kind.SETTLE
+    assert faults(lab) == []
+
+
+def test_what_a_crash_tore_was_never_acknowledged_and_is_not_there(lab):
+    lab.open()
+    lab.write(intent(1), end(1))
+    lab.crash()
+    journal = lab.path.with_suffix(".journal")
+    text = journal.read_bytes()
+    at = text.index(b'"settle"')
+    journal.write_bytes(text[:at] + bytes(len(text) - at))
+
+    assert lab.open().recovered == 1
+    assert lab.rows() == [("id-000001", 1, "intent"), ("id-000001", 1, "unknown")]
+
+
+def test_a_bit_that_flips_in_the_journal_loses_nothing_and_is_named(lab):
+    lab.open()
+    lab.write(intent(1))
+    lab.write(intent(2))
+    lab.write(intent(3))
+    lab.crash()
+    journal = lab.path.with_suffix(".journal")
+    text = bytearray(journal.read_bytes())
+    text[text.index(b"id-000002") + 3] ^= 1
+    journal.write_bytes(text)
+
+    opened = lab.open()
+
+    assert opened.damaged >= 1
+    assert [row[0] for row in lab.rows()[:3]] == ["id-000001", "id-100002", "id-000003"]
+    assert [fault.seq for fault in faults(lab)] == [2]
+
+
+def test_an_old_round_of_the_journal_is_not_taken_for_new(lab):
+    lab.open()
+    for number in range(5):
+        lab.write(intent(number), end(number))
+        lab.book._file_all()  # the database has everything: the journal begins again
+    lab.crash()
+
+    opened = lab.open()
+
+    assert (opened.entries, opened.recovered) == (10, 0)
+    assert faults(lab) == []
+
+
+def test_a_full_journal_waits_for_the_database(lab):
+    lab.open()
+    big = "x" * 1900
+    per_turn = 500
+    for turn in range(JOURNAL_BYTES // (per_turn * 2000) + 3):
+        lab.write(*(intent(turn * per_turn + at, why=big) for at in range(per_turn)))
+
+    assert all(lab.told.values())
+    lab.close()
+    assert len(lab.rows()) == len(lab.told)
+
+
+@pytest.mark.parametrize("trouble", [FULL, OSError(errno.EIO, "Input/output error")])
+def test_trouble_closes_the_book_and_the_end_of_trouble_opens_it(lab, trouble):
+    lab.open()
+    lab.write(intent(1), intent(2))
+    lab.disk.trouble = trouble
+    lab.write(end(1), intent(3))
+
+    assert lab.told["id-000001", 1, "End"] is False
+    assert lab.told["id-000003", 1, "Intent"] is False
+    assert not lab.book.is_open
+    assert lab.book.append(intent(4)) is False
+    assert lab.book.append(end(2)) is False
+    assert lab.book.state.kept_ends == 2
+
+    lab.disk.trouble = None
+    lab.loop.turn_until(lambda: lab.book.is_open)
+    lab.loop.turn()
+    lab.write(intent(5))
+    lab.close()
+
+    assert lab.rows() == [
+        ("id-000001", 1, "intent"),
+        ("id-000002", 1, "intent"),
+        ("id-000001", 1, "settle"),
+        ("id-000002", 1, "settle"),
+        ("id-000005", 1, "intent"),
+    ]
+    assert faults(lab) == []
+    assert [line.split(":")[0] for line in lab.said] == ["closed", "open again"]
+
+
+def test_a_slow_disk_is_waited_for_in_a_thread(lab, monkeypatch):
+    lab.open()
+    lab.book._usual_commit_s = 1.0
+    lab.append(intent(1))
+    lab.loop.turn_until(lambda: lab.told)
+
+    assert lab.told == {("id-000001", 1, "Intent"): True}
+
+
+def test_a_second_writer_is_refused(lab):
+    lab.open()
+    first = lab.book
+    with pytest.raises(BookInUse, match="another arkway"):
+        lab.open()
+    lab.book = first
+
+
+def test_the_file_of_another_version_is_refused(lab):
+    lab.open()
+    lab.close()
+    lab.book = None
+    lab.rows("UPDATE meta SET value = 99 WHERE name = 'schema_version'")
+
+    with pytest.raises(SchemaMismatch, match="schema 99"):
+        lab.open()
+    lab.book = None
+
+
+def test_the_files_are_private(lab):
+    lab.open()
+    for suffix in (".db", ".journal"):
+        assert lab.path.with_suffix(suffix).stat().st_mode & 0o077 == 0
+
+
+def test_days_hold_what_the_entries_come_to(lab):
+    lab.open()
+    lab.write(intent(1), end(1), intent(2, key="k2"), end(2), intent(3), end(3, kind=Kind.VOID))
+    lab.write(intent(4), end(4, at_ms=NOW_MS + 86_400_000, cost_nano=7))
+    lab.close()
+
+    with reading(lab.path) as db:
+        by_day = usage(db, ["day"])
+        assert [(line.day, line.attempts, line.settled) for line in by_day] == [
+            ("2025-11-24", 3, 2),
+            ("2025-11-25", 1, 1),
+        ]
+        (only,) = usage(db, [], {"key": "k2"})
+        assert (only.input, only.cached, only.output, only.cost_nano) == (15, 5, 3, 100)
+        assert only.cache_hit_rate == pytest.approx(1 / 3)
+        assert spent(db, "k1").tokens == 36
+        assert spent(db, "k1", "2025-11-25").cost_nano == 7
+        with pytest.raises(ValueError, match="no dimension"):
+            usage(db, ["colour"])
