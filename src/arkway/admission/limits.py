@@ -109,6 +109,8 @@ class Limits:
         state = self._states.get(key.id)
         if state is None:
             state = self._open(key.id, now_s)
+        else:
+            self._states.move_to_end(key.id)  # the least recently used come first
         state.last_s = now_s
         if state.limits is not limits:
             self._adopt(state, limits, unix_s)
@@ -174,7 +176,10 @@ class Limits:
         states = self._states
         for _ in range(min(LOOKED_AT, len(states))):
             oldest = next(iter(states.values()))
-            if oldest.in_flight == 0 and _is_forgettable(oldest, now_s - oldest.last_s):
+            rest_s = now_s - oldest.last_s
+            if rest_s < KEEP_S:
+                break
+            if oldest.in_flight == 0 and _is_forgettable(oldest, rest_s):
                 del states[oldest.key_id]
             else:
                 states.move_to_end(oldest.key_id)
@@ -248,8 +253,8 @@ def _is_forgettable(state: _State, rest_s: float) -> bool:
 
     It does not know that a quota was reported as used up before it was.
     """
-    if rest_s < KEEP_S or state.totals is None or rest_s >= DAY_S:
-        return rest_s >= KEEP_S
+    if state.totals is None or rest_s >= DAY_S:
+        return True
     quotas = _quotas(state.limits, state.totals)
     return all(tally.alerted <= _reached(tally, limit) for _, limit, tally in quotas)
 
