@@ -101,7 +101,8 @@ class Limits:
         Units:   now_s of a monotonic clock, unix_s since the epoch (for days and months).
         Errors:  InsufficientQuota, CallOverTokenRate: final. RateLimitExceeded and
                  TokenRateLimitExceeded: with the time after which the same call fits if nobody
-                 else uses the key. ConcurrencyLimitExceeded: worth another try soon.
+                 else uses the key. ConcurrencyLimitExceeded: worth another try soon. Each
+                 carries the lines of `headers`.
         """
         limits = key.limits
         if has_no_limits(limits):
@@ -114,12 +115,13 @@ class Limits:
         state.last_s = now_s
         if state.limits is not limits:
             self._adopt(state, limits, unix_s)
-        totals = state.totals
-        if totals is not None:
-            if unix_s // DAY_S != totals.day.index:
-                totals.turn(unix_s)
-            self._check_quotas(state, totals, estimate, unix_s)
-        _check_rates(state, estimate, now_s)
+        try:
+            if state.totals is not None:
+                self._check_quotas(state, state.totals, estimate, unix_s)
+            _check_rates(state, estimate, now_s)
+        except GatewayError as refusal:
+            refusal.header_lines = self.headers(key, now_s)
+            raise
         return _take(state, estimate, now_s)
 
     def settle(
@@ -209,6 +211,8 @@ class Limits:
 
     def _check_quotas(self, state: _State, totals: Totals, estimate: Estimate, unix_s: int) -> None:
         """Raise if the most that this call can come to has no room in a quota."""
+        if unix_s // DAY_S != totals.day.index:
+            totals.turn(unix_s)
         limits = state.limits
         refusal: GatewayError | None = None
         limit = limits.total_tokens

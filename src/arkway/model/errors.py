@@ -34,6 +34,7 @@ class GatewayError(Exception):
         super().__init__(message)
         self.param = param
         self.retry_after_s = retry_after_s
+        self.header_lines = b""  # whole lines that go out with this refusal
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """Return the OpenAI error envelope."""

@@ -14,6 +14,7 @@ from arkway.admission.limits import (
     has_no_limits,
 )
 from arkway.admission.totals import Seed
+from arkway.listener.exchange_io import error_headers
 from arkway.model.catalogue import BudgetPeriod, KeyLimits, KeySpec
 from arkway.model.errors import (
     CallOverTokenRate,
@@ -220,6 +221,16 @@ def test_headers_say_limit_remainder_and_reset(bench):
         b"x-ratelimit-remaining-tokens: 850\r\n"
         b"x-ratelimit-reset-tokens: 58.501s\r\n"
     )
+
+
+def test_a_refusal_carries_the_headers(bench):
+    one = key(requests_per_min=1)
+    bench.ask(one)
+
+    assert error_headers(bench.refuses(one)) == (
+        b"retry-after: 61\r\nretry-after-ms: 60001\r\n" + bench.limits.headers(one, bench.now_s)
+    )
+    assert error_headers(bench.refuses(key("key_2", concurrency=0))).count(b"x-ratelimit") == 0
 
 
 def test_headers_of_a_key_that_has_not_called(bench):
