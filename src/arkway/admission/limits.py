@@ -334,7 +334,6 @@ def _settle_rate(state: _State, reservation: Reservation, used_tokens: int, now_
     assert bucket is not None, "tokens were held and not counted"
     over = used_tokens - reservation.rate_tokens
     if over > 0:
-        window.used(now_s)  # the window forgets as it grows
         window.add(now_s, over)
     elif over < 0:
         window.give_back(bucket, -over)

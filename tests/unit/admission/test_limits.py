@@ -446,6 +446,32 @@ def test_a_key_within_its_window_is_not_forgotten(bench):
     bench.refuses(one)
 
 
+def test_a_key_whose_long_call_has_just_ended_is_not_forgotten():
+    """The ledger may not have written yet what it used."""
+    bench = Bench(Ledger())
+    limited = key(total_tokens=100)
+    taken = bench.ask(limited, 95)
+    bench.wait(10 * KEEP_S)
+    bench.settle(taken, 95)
+    bench.use(key("key_2", concurrency=1))
+
+    bench.refuses(limited, 6)
+
+
+def test_a_key_in_use_does_not_keep_others_in_memory(bench):
+    """Also one whose only call lasts: it is passed over."""
+    bench.ask(key("long", concurrency=1))
+    for name in ["busy", "b", "c", "d", "e"]:
+        bench.use(key(name, concurrency=1))
+    for _ in range(10):
+        bench.wait(KEEP_S / 5)
+        bench.use(key("busy", concurrency=1))
+    for name in "fgh":
+        bench.use(key(name, concurrency=1))
+
+    assert len(bench.limits) == len({"long", "busy", "f", "g", "h"})
+
+
 @pytest.mark.slow
 def test_a_million_keys_seen_once_leave_little_behind():
     bench, largest = Bench(), 0
@@ -552,3 +578,10 @@ def test_alerts_that_nobody_takes_are_bounded(bench):
         bench.use(key(f"key_{number}", total_tokens=10), 10)
 
     assert len(bench.limits.alerts) == MAX_ALERTS
+
+
+def test_a_lowered_limit_is_crossed_by_what_was_used_before(bench):
+    bench.use(key(total_tokens=100), 50)
+    bench.use(key(total_tokens=60), 0)
+
+    assert bench.alerts() == [(Quota.TOKEN_LIMIT, 80)]

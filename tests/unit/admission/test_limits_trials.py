@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from arkway.admission.estimate import Estimate
+from arkway.admission.estimate import Estimate, Estimator, cost_nano
 from arkway.admission.limits import Limits
-from arkway.model.catalogue import BudgetPeriod, KeyLimits, KeySpec
+from arkway.model.call import Call
+from arkway.model.catalogue import BudgetPeriod, KeyLimits, KeySpec, ModelSpec, Price
 from arkway.model.errors import ConcurrencyLimitExceeded, GatewayError, InsufficientQuota
 
 TRIALS, CALLS = 1000, 200
@@ -106,3 +107,43 @@ def test_calls_of_any_size_never_spend_more_than_there_is():
             limits.settle(taken, 5, cost, now_s)
             spent += cost
             assert spent <= limit
+
+
+@pytest.mark.parametrize(("max_tokens", "most_at_once"), [(None, 30), (4096, 90), (1024, 200)])
+def test_a_burst_of_short_answers_gets_through_a_small_budget(max_tokens, most_at_once):
+    """200 callers, a budget of 1, calls that could cost 0.026 each and cost 0.0007.
+
+    Those told to wait come again. Nearly all is spent, never more, and not one after another.
+    """
+    rng, now_s, budget = random.Random(1), 1000.0, 10**9
+    price = Price(1, "CNY", 800_000_000, 160_000_000, 2_000_000_000)
+    model = ModelSpec("m", "m", 32_768, 12_288, price=price)
+    params = {"messages": [{"role": "user", "content": "x"}]}
+    call = Call(model, "m", False, False, 1, params, 2000, None)
+    if max_tokens:
+        params["max_tokens"] = max_tokens
+    key = KeySpec(b"", "n", "t", id="key_1", limits=KeyLimits(budget_nano=budget))
+    limits, estimator, running, spent, peak = Limits(), Estimator(), [], 0, 0
+    while True:
+        try:
+            if len(running) < CALLS:
+                estimate = estimator.estimate(key.id, call)
+                running.append(limits.reserve(key, estimate, now_s, 1_800_000_000))
+                peak = max(peak, len(running))
+                continue
+        except ConcurrencyLimitExceeded:
+            assert running, "told to wait for nobody"
+        except InsufficientQuota:
+            if not running:
+                break
+        taken = running.pop(rng.randrange(len(running)))
+        tokens_in = int(2000 * rng.uniform(0.18, 0.26))
+        tokens_out = min(max_tokens or 12_288, int(rng.lognormvariate(5, 0.8)))
+        cost = cost_nano(price, tokens_in, tokens_out)
+        spent += cost
+        limits.settle(taken, tokens_in + tokens_out, cost, now_s)
+        estimator.learn(key.id, call, tokens_in, tokens_out)
+        assert spent <= budget
+
+    assert peak >= most_at_once
+    assert spent >= 0.97 * budget

@@ -50,3 +50,13 @@ def test_what_waiting_cures_says_how_long():
 )
 def test_what_no_waiting_cures_asks_for_no_retry(refusal):
     assert error_headers(refusal) == b"x-should-retry: false\r\n"
+
+
+@pytest.mark.parametrize(("most", "retryable"), [(30, True), (31, False)])
+def test_room_is_held_or_gone(most, retryable):
+    tally = Tally(0, spent=70, held=20)
+    tokens = refusals.no_tokens_left(100, tally, most)
+    money = refusals.no_money_left(KeyLimits(budget_nano=100), tally, most, 0)
+
+    assert (tokens.retryable, money.retryable) == (retryable, retryable)
+    assert ("20 of the 30 tokens left" in str(tokens)) is retryable
