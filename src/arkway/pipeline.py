@@ -16,7 +16,8 @@ from functools import partial
 import msgspec
 
 from arkway.admission.authenticate import authenticate
-from arkway.admission.estimate import MIN_TEXT_BYTES
+from arkway.admission.estimate import NOTHING
+from arkway.admission.limits import has_no_limits
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
 from arkway.booking import Result
@@ -120,41 +121,48 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         call = validate(request, caller, snapshot, limits.max_choices)
         request.body = b""  # up to the body limit; the call holds what it needs
         if call.text_bytes > call.model.always_fits_bytes:
-            check_context(call, plane.ratio(call.model).tokens_per_byte)
-        plan = plane.pool.plan(
-            call, caller.key.tenant, snapshot.accounts, plane.time(), limits.max_attempts
+            check_context(call, plane.estimator.ratio(call.model).tokens_per_byte)
+        key, now_s = caller.key, plane.time()
+        estimate = NOTHING if has_no_limits(key.limits) else plane.estimator.estimate(key.id, call)
+        held = plane.key_limits.reserve(key, estimate, now_s, plane.unix_ms() // 1000)
+        envelope = Envelope(
+            exchange.request_id, plane.unix_ms() // 1000, call.requested_model, call.include_usage
         )
-        if not plan.targets:
-            raise NoHealthyAccount("No upstream account serves this model.", retry_after_s=5.0)
-        work = Work(
-            exchange,
-            plane,
-            caller,
-            call,
-            plan,
-            Envelope(
-                exchange.request_id,
-                plane.unix_ms() // 1000,
-                call.requested_model,
-                call.include_usage,
-            ),
-            wait_s,
-        )
-        if call.n == 1:
-            branch = await _branch(work, 0, exchange)
-            _answer(work, [branch], branch.usage)
-        else:
-            branches = await _fan_out(work)
-            _answer(work, branches, reported([branch.usage for branch in branches]))
+        work = Work(exchange, plane, caller, call, held, envelope, wait_s)
+        try:
+            await _serve_call(work)
+        except GatewayError as error:
+            error.header_lines = plane.key_limits.headers(key, plane.time())
+            raise
+        finally:
+            plane.settle(held, work.billed_tokens, work.billed_nano)
     finally:
         plane.calls -= 1
+
+
+async def _serve_call(work: Work) -> None:
+    """Plan, attempt and answer a call that may be made."""
+    plane, call = work.plane, work.call
+    work.plan = plane.pool.plan(
+        call,
+        work.caller.key.tenant,
+        plane.snapshot.accounts,
+        plane.time(),
+        plane.limits.max_attempts,
+    )
+    if not work.plan.targets:
+        raise NoHealthyAccount("No upstream account serves this model.", retry_after_s=5.0)
+    if call.n == 1:
+        branch = await _branch(work, 0, work.exchange)
+        _answer(work, [branch], branch.usage)
+    else:
+        branches = await _fan_out(work)
+        _answer(work, branches, reported([branch.usage for branch in branches]))
 
 
 def _answer(work: Work, branches: list[_Branch], usage: Usage | None) -> None:
     """Send what is left to send: a whole plain answer, or the end of a stream."""
     call, exchange, envelope = work.call, work.exchange, work.envelope
-    if usage is not None and call.text_bytes >= MIN_TEXT_BYTES:
-        work.plane.ratio(call.model).learn(call.text_bytes, usage.input_tokens)
     if not call.stream:
         choices = [branch.choice for branch in branches]
         headers = work.answer_headers(branches[0].target)
@@ -205,6 +213,7 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
             else:
                 branch = _plain(attempt, booking.result, index, target)
             failure = None
+            work.learn(branch.usage)
         except AttemptFailed as failed:
             failure = failed if work.left_s() > 0 else _OUT_OF_TIME
         finally:

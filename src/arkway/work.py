@@ -7,14 +7,16 @@ from typing import Protocol
 
 import msgspec
 
-from arkway.admission.estimate import TokenRatio
+from arkway.admission.estimate import Estimator
+from arkway.admission.limits import Limits, Reservation, has_no_limits
 from arkway.booking import Booking, Ended, Ledger, Result
 from arkway.ledger.entry import End, Intent
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Caller, Target
-from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
+from arkway.model.catalogue import Dialect, Snapshot
 from arkway.model.errors import InvalidJson
 from arkway.model.outcome import AttemptFailed
+from arkway.model.usage import Usage
 from arkway.routing.pool import Plan, Pool
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.attempt_io import Attempt
@@ -22,6 +24,7 @@ from arkway.upstream.dialects import encode_call
 from arkway.wire.openai import Envelope
 
 _FOREVER = float("inf")
+_NO_PLAN = Plan(())
 _LOCAL = Dialect.LOCAL  # bound once: Python 3.11 finds an enum's member by a slow path
 
 
@@ -42,6 +45,8 @@ class Plane(Protocol):
     pool: Pool
     upstream: Upstream
     ledger: Ledger
+    estimator: Estimator
+    key_limits: Limits
     is_draining: bool
     logs_debug: bool
     calls: int  # calls in progress
@@ -52,8 +57,8 @@ class Plane(Protocol):
     def unix_ms(self) -> int:
         """Milliseconds since the epoch."""
 
-    def ratio(self, model: ModelSpec) -> TokenRatio:
-        """The learned tokens per byte of a model."""
+    def settle(self, held: Reservation, tokens: int, cost_nano: int) -> None:
+        """Put what a call used in the place of what was held of its key's limits."""
 
     def on_encoded(self, call: Call, dialect: Dialect) -> None:
         """Tell developers which of a call's parameters were left out."""
@@ -74,13 +79,27 @@ class Work(msgspec.Struct, eq=False):
     plane: Plane
     caller: Caller
     call: Call
-    plan: Plan
+    held: Reservation
     envelope: Envelope
     wait_s: float | None = None  # how long the caller waits, where it says so
     attempts: int = 0  # the most that any one branch needed
     booked: int = 0  # attempts of all branches
+    billed_tokens: int = 0
+    billed_nano: int = 0
+    plan: Plan = _NO_PLAN
     bodies: dict[tuple[Dialect, str], bytes] = {}
     followed: list[Attempt] = []  # those that the caller's reading speed governs
+
+    def learn(self, usage: Usage | None) -> None:
+        """Take one choice's usage into account for later estimates."""
+        if usage is not None:
+            key = self.caller.key
+            self.plane.estimator.learn(
+                None if has_no_limits(key.limits) else key.id,
+                self.call,
+                usage.input_tokens,
+                usage.output_tokens,
+            )
 
     def body(self, target: Target) -> bytes:
         """Return the upstream request body, encoded once for all branches and retries."""
@@ -111,6 +130,7 @@ class Work(msgspec.Struct, eq=False):
                 self.attempts,
             )
         )
+        lines += self.plane.key_limits.headers(self.caller.key, self.plane.time())
         if target.account.dialect is _LOCAL:
             lines += b"x-arkway-upstream: local\r\n"
         return lines
@@ -151,13 +171,15 @@ class Work(msgspec.Struct, eq=False):
             Ended(
                 plane.unix_ms(),
                 call.text_bytes,
-                plane.ratio(call.model).tokens_per_byte,
+                plane.estimator.ratio(call.model).tokens_per_byte,
                 int((first_s - received_s) * 1000) if first_s else 0,
                 int((plane.time() - received_s) * 1000),
                 self.plan.affinity(target.account.id)._value_,
             ),
         )
         if end is not None:
+            self.billed_tokens += end.tokens
+            self.billed_nano += end.cost_nano
             plane.on_booked(end)
 
     def left_s(self) -> float:

@@ -76,10 +76,11 @@ class Gateway:
         """Start; return how long it took until it was ready. Unit: s."""
         began_s = time.monotonic()
         ports = ["--port", str(self.port), "--ops-port", str(self.ops_port)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "arkway", "serve", *ports],
-            env=self.env, stdout=subprocess.DEVNULL, stderr=(self.home / "stderr.log").open("ab"),
-        )  # fmt: skip
+        with (self.home / "stderr.log").open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "arkway", "serve", *ports],
+                env=self.env, stdout=subprocess.DEVNULL, stderr=stderr,
+            )  # fmt: skip
         while time.monotonic() - began_s < START_LIMIT_S:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.ops_port}/readyz", timeout=1):

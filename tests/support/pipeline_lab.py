@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 
-from arkway.admission.estimate import TokenRatio
+from arkway.admission.estimate import Estimator
+from arkway.admission.limits import Limits
 from arkway.model.catalogue import (
     AccountSpec,
     Clocks,
@@ -216,7 +217,9 @@ class FakePlane:
         self.logs_debug = True
         self.calls = 0
         self.time = loop.time
-        self.ratios = {}
+        self.estimator = Estimator()
+        self.key_limits = Limits()
+        self.settled = []
         self.failures = []
         self.encoded = Counter()
 
@@ -226,8 +229,9 @@ class FakePlane:
     def on_booked(self, end):
         self.booked.append(end)
 
-    def ratio(self, model):
-        return self.ratios.setdefault(model.name, TokenRatio())
+    def settle(self, held, tokens, cost_nano):
+        self.key_limits.settle(held, tokens, cost_nano, self.time())
+        self.settled.append((tokens, cost_nano))
 
     def on_encoded(self, call, dialect):
         self.encoded[dialect] += 1

@@ -119,6 +119,7 @@ class Book:
         self._has_turn = False  # the end of the turn will see to what waits
         self._is_awake = False  # the thread sees to it
         self._has_filed = threading.Event()
+        self._filing = threading.Lock()
         self._is_stopping = False
         self._commits = self._entries = 0
         self._last_commit_s = self._usual_commit_s = self._next_s = 0.0
@@ -342,7 +343,20 @@ class Book:
                 return
             time.sleep(0.01 if self._is_stopping else FILE_EVERY_S)
 
+    def file_now(self) -> None:
+        """Put everything that is durable into the database; a reader then sees it.
+
+        Errors:  sqlite3.Error, OSError.
+        Cost:    nothing when nothing waits; else a commit.
+        """
+        if self._unfiled:
+            self._file_all()
+
     def _file_all(self) -> None:
+        with self._filing:
+            self._file_what_waits()
+
+    def _file_what_waits(self) -> None:
         entries = [self._unfiled[at] for at in range(len(self._unfiled))]
         entries = [each for each in entries if each[0] > self._file.seq]
         if entries:

@@ -32,11 +32,14 @@ class DayClock:
 
 
 def rolled_up(ends: Iterable[tuple[End, Intent]], clock: DayClock) -> list[Line]:
-    """Return what to add to the days: one line a group. An end counts on the day it came."""
+    """Return what to add to the days: one line a group.
+
+    An end counts on the day its attempt was held: that day's budget was asked for it.
+    """
     groups: dict[tuple[str, ...], list[int]] = {}
     for end, intent in ends:
         group = (
-            clock.day(end.at_ms),
+            clock.day(intent.at_ms),
             intent.key,
             intent.tenant,
             intent.model,

@@ -38,6 +38,7 @@ CREATE TABLE daily(
   cost_nano INTEGER NOT NULL,
   PRIMARY KEY(day, key, tenant, model, account, currency)
 ) WITHOUT ROWID;
+CREATE INDEX daily_of_key ON daily(key, day);
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE VIEW intents AS SELECT seq, request_id, attempt,
   datetime((body->>'at_ms') / 1000, 'unixepoch') AS at, body->>'key' AS key,

@@ -163,4 +163,4 @@ def error_headers(error: GatewayError) -> bytes:
         )
     if not error.retryable:
         lines += b"x-should-retry: false\r\n"
-    return lines
+    return lines + error.header_lines

@@ -34,6 +34,7 @@ class GatewayError(Exception):
         super().__init__(message)
         self.param = param
         self.retry_after_s = retry_after_s
+        self.header_lines = b""  # whole lines that go out with this refusal
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """Return the OpenAI error envelope."""
@@ -160,10 +161,39 @@ class HeadersTooLarge(GatewayError):
 
 
 class RateLimitExceeded(GatewayError):
-    """The key's own requests-per-minute or tokens-per-minute limit."""
+    """The key's own limit of requests per minute."""
 
     status, type, code = 429, "requests", "rate_limit_exceeded"
     retryable = True
+
+
+class TokenRateLimitExceeded(GatewayError):
+    """The key's own limit of tokens per minute."""
+
+    status, type, code = 429, "tokens", "rate_limit_exceeded"
+    retryable = True
+
+
+class CallOverTokenRate(GatewayError):
+    """One call whose prompt alone is over the key's tokens per minute: it never fits."""
+
+    status, type, code = 429, "tokens", "rate_limit_exceeded"
+
+
+class ConcurrencyLimitExceeded(GatewayError):
+    """The key has as many calls in progress as it may, or as what is left to it can pay for."""
+
+    status, type, code = 429, "requests", "concurrency_limit_exceeded"
+    retryable = True
+
+
+class InsufficientQuota(GatewayError):
+    """The key's token limit or budget does not have room for this call.
+
+    Final even where the budget starts afresh some day: an SDK that retries would ask for hours.
+    """
+
+    status, type, code = 429, "insufficient_quota", "insufficient_quota"
 
 
 class AccountsExhausted(GatewayError):

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from arkway.admission.estimate import TokenRatio
+from arkway.admission.estimate import Estimator
+from arkway.admission.limits import Limits, Reservation, UsageAlert
 from arkway.admission.rules import shorten
 from arkway.booking import Ledger
 from arkway.ledger.entry import End
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
-from arkway.model.catalogue import Dialect, ModelSpec, Snapshot
+from arkway.model.catalogue import Dialect, Snapshot
 from arkway.model.errors import InternalError
 from arkway.model.ids import BLOCK_BYTES, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
@@ -55,7 +56,8 @@ class WorkerPlane:
         self._named: set[str] = set()  # parameters that the debug log has named
         self._id_ms, self._id_head = 0, ""
         self._id_tails: list[str] = []
-        self._ratios: dict[str, TokenRatio] = {}  # bounded by the models ever configured
+        self.estimator = Estimator()
+        self.key_limits = Limits()
         upstream.apply(snapshot.accounts)
 
     def apply(self, snapshot: Snapshot) -> None:
@@ -76,12 +78,26 @@ class WorkerPlane:
             self._id_tails = uuid7_tails(os.urandom(BLOCK_BYTES))
         return self._id_head + self._id_tails.pop()  # type: ignore[return-value]  # NewType is a call
 
-    def ratio(self, model: ModelSpec) -> TokenRatio:
-        """Return the learned tokens per byte of `model`."""
-        ratio = self._ratios.get(model.name)
-        if ratio is None:
-            ratio = self._ratios[model.name] = TokenRatio()
-        return ratio
+    def settle(self, held: Reservation, tokens: int, cost_nano: int) -> None:
+        """Put what a call used in the place of what was held of its key's limits."""
+        limits = self.key_limits
+        if tokens or cost_nano:
+            limits.settle(held, tokens, cost_nano, self.time())
+        else:
+            limits.release(held)
+        while limits.alerts:
+            self._warn(limits.alerts.popleft())
+
+    def _warn(self, alert: UsageAlert) -> None:
+        self.log.event(
+            "warning",
+            "key_usage",
+            key=alert.key_id,
+            quota=alert.quota._value_,
+            percent=alert.percent,
+            used=alert.used,
+            limit=alert.limit,
+        )
 
     def count(self, kind: str) -> None:
         """Count an event by its kind, a name from our own closed lists."""

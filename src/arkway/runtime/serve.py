@@ -22,6 +22,7 @@ from pathlib import Path
 import uvloop
 
 from arkway import __version__
+from arkway.admission.limits import Limits
 from arkway.control.config import Config
 from arkway.control.edit import EditError
 from arkway.control.first_key import ensure_first_key
@@ -32,17 +33,17 @@ from arkway.control.provision import Provisioned, provision
 from arkway.control.watch import Reloader
 from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
 from arkway.ledger.book_io import book_at
-from arkway.listener.reader import ReaderLimits
-from arkway.listener.server_io import Listener, ListenerTimeouts
 from arkway.local.supervise import LocalModels
 from arkway.local.weights import LocalModelError, find_weights
 from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
+from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
 from arkway.runtime.secret_io import WeakSecretError, gateway_secret
+from arkway.runtime.seeds_io import LedgerSeeds
 from arkway.runtime.welcome import welcome
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
@@ -151,6 +152,7 @@ class _Gateway:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
+            self._seeds.close()
             self._book.close()
             if self._local is not None:
                 await self._local.stop()
@@ -189,7 +191,9 @@ class _Gateway:
             self._book,
             self._log,
         )
-        self._listener = _listener(config, self._plane, outbox)
+        self._seeds = LedgerSeeds(self._book, ledger_file(home))
+        self._plane.key_limits = Limits(self._seeds)
+        self._listener = listener_of(config, self._plane, outbox)
         loop = asyncio.get_running_loop()
 
         def apply(snapshot: Snapshot) -> None:  # called in the watching thread
@@ -351,29 +355,6 @@ class _Gateway:
 
     def _report(self, problem: Problem) -> None:
         self._log.event("warning", "configuration", problem=str(problem))
-
-
-def _listener(config: Config, plane: WorkerPlane, outbox: Outbox) -> Listener:
-    limits = config.limits
-    return Listener(
-        plane,
-        ReaderLimits(
-            max_header_bytes=limits.max_header_bytes,
-            max_headers=limits.max_headers,
-            max_body_bytes=limits.max_body_bytes,
-        ),
-        ListenerTimeouts(
-            header_timeout_s=limits.header_timeout_s,
-            body_grace_s=limits.body_grace_s,
-            body_min_bytes_per_s=limits.body_min_bytes_per_s,
-            keep_alive_s=limits.keep_alive_s,
-            write_stall_s=limits.write_stall_s,
-            heartbeat_s=config.upstream.heartbeat_s,
-        ),
-        outbox,
-        max_connections=config.server.max_connections,
-        max_buffered_body_bytes=limits.max_buffered_body_bytes,
-    )
 
 
 def _print_problems(provisioned: Provisioned) -> None:

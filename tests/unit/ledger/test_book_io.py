@@ -198,7 +198,7 @@ def test_the_files_are_private(lab):
 def test_days_hold_what_the_entries_come_to(lab):
     lab.open()
     lab.write(intent(1), end(1), intent(2, key="k2"), end(2), intent(3), end(3, kind=Kind.VOID))
-    lab.write(intent(4), end(4, at_ms=NOW_MS + 86_400_000, cost_nano=7))
+    lab.write(intent(4, at_ms=NOW_MS + 86_400_000), end(4, cost_nano=7))
     lab.close()
 
     with reading(lab.path) as db:

@@ -50,7 +50,7 @@ class Lab:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 - nobody can set an event for another process
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -32,13 +32,17 @@ CONTRACT = {
     (413, "invalid_request_error"): {"body_too_large"},
     (415, "invalid_request_error"): {"unsupported_media_type"},
     (431, "invalid_request_error"): {"headers_too_large"},
-    (429, "requests"): {"rate_limit_exceeded"},
+    (429, "requests"): {"rate_limit_exceeded", "concurrency_limit_exceeded"},
+    (429, "tokens"): {"rate_limit_exceeded"},
+    (429, "insufficient_quota"): {"insufficient_quota"},
     (429, "server_error"): {"accounts_exhausted"},
     (503, "server_error"): {"no_healthy_account", "overloaded", "draining", "ledger_unavailable"},
     (502, "server_error"): {"upstream_error", "upstream_stream_interrupted"},
     (504, "server_error"): {"upstream_timeout"},
     (500, "server_error"): {"internal_error"},
 }
+
+FINAL = {"InsufficientQuota", "CallOverTokenRate"}  # 429s that no waiting cures
 
 
 def make(error):
@@ -51,12 +55,15 @@ def test_the_list_of_codes_is_the_contracts():
         found.setdefault((error.status, error.type), set()).add(error.code)
 
     assert found == CONTRACT
-    assert len({error.code for error in ALL}) == len(ALL)
+    of_rates = [error for error in ALL if error.code == "rate_limit_exceeded"]
+    assert len({error.code for error in ALL}) == len(ALL) - len(of_rates) + 1
+    assert len({(error.type, error.retryable) for error in of_rates}) == len(of_rates)
 
 
 @pytest.mark.parametrize("error", ALL, ids=lambda error: error.code)
 def test_what_a_retry_cannot_cure_says_so(error):
-    assert error.retryable is (error.status == 429 or error.status >= 500)
+    cured_by_time = error.status == 429 and error.__name__ not in FINAL
+    assert error.retryable is (cured_by_time or error.status >= 500)
     if error.fault is Fault.CALLER:
         assert error.status < 500
     else:

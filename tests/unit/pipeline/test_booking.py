@@ -4,9 +4,12 @@ That each hold gets exactly one end is held by `check_nothing_is_left`, after ev
 the other files of this directory.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from arkway.ledger.entry import UsageSource
+from arkway.model.catalogue import KeyLimits
 from arkway.model.outcome import Ending
 from support.pipeline_lab import DONE, account, chunk, code_of, refusal, said, usage_chunk
 
@@ -176,3 +179,52 @@ def test_each_choice_is_an_attempt_of_its_own(lab):
     held = [entry for entry in lab.plane.ledger.entries if entry.kind == "intent"]
     assert [(entry.attempt, entry.choice) for entry in held] == [(1, 0), (2, 1), (3, 2)]
     assert sum(end.uncached for end in lab.plane.booked) == 27, "the upstream read it three times"
+
+
+def limited(lab, **limits):
+    (digest, spec), *others = lab.plane.snapshot.keys.items()
+    spec = replace(spec, id="key_k", limits=KeyLimits(**limits))
+    lab.change(keys={digest: spec} | dict(others))
+
+
+def test_limits_are_held_while_a_call_runs_and_settled_with_what_it_used(lab):
+    limited(lab, concurrency=1)
+    lab.call()
+    refused = said(lab.call())
+
+    assert (refused.status, code_of(refused)) == (429, "concurrency_limit_exceeded")
+    lab.last.answer()
+    assert lab.plane.settled == [(13, 0)]
+    lab.call()
+    lab.last.answer()
+
+
+def test_limits_are_given_back_when_nothing_was_served(lab):
+    limited(lab, concurrency=1)
+    lab.call()
+    refusal(400)(lab.last)
+
+    assert lab.plane.settled == [(0, 0)]
+    lab.call()
+    lab.last.answer()
+
+
+def test_an_answer_says_what_is_left_of_the_limits(lab):
+    limited(lab, requests_per_min=5, tokens_per_min=10_000)
+    it = lab.call()
+    lab.last.answer()
+    lab.loop.turn()
+
+    headers = said(it).headers
+    assert headers["x-ratelimit-limit-requests"] == "5"
+    assert headers["x-ratelimit-remaining-requests"] == "4"
+    assert headers["x-ratelimit-limit-tokens"] == "10000"
+
+
+def test_a_failure_says_it_too(lab):
+    limited(lab, requests_per_min=5)
+    it = lab.call()
+    refusal(400)(lab.last)
+    lab.loop.turn()
+
+    assert said(it).headers["x-ratelimit-remaining-requests"] == "4"

@@ -244,8 +244,11 @@ def test_prompts_teach_how_long_tokens_are(lab):
         lab.last.answer(completion(told={"prompt_tokens": 120, "completion_tokens": 1}))
     lab.loop.turn()
 
-    assert lab.plane.ratio(SNAPSHOT.models["Doubao"]).tokens_per_byte == 120 / 400
-    assert lab.plane.ratio(SNAPSHOT.models["Small"]).tokens_per_byte == INITIAL_TOKENS_PER_BYTE
+    assert lab.plane.estimator.ratio(SNAPSHOT.models["Doubao"]).tokens_per_byte == 120 / 400
+    assert (
+        lab.plane.estimator.ratio(SNAPSHOT.models["Small"]).tokens_per_byte
+        == INITIAL_TOKENS_PER_BYTE
+    )
 
 
 def test_a_request_body_is_encoded_once_for_all_tries(planes):

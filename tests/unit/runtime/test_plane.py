@@ -208,8 +208,10 @@ def test_the_clocks_are_the_loops_and_the_systems(lab):
 def test_each_model_has_a_ratio_of_its_own(lab):
     one, two = SNAPSHOT.models["Doubao"], SNAPSHOT.models["Small"]
 
-    assert lab.plane.ratio(one) is lab.plane.ratio(replace(one, context_tokens=5))
-    assert lab.plane.ratio(one) is not lab.plane.ratio(two)
+    assert lab.plane.estimator.ratio(one) is lab.plane.estimator.ratio(
+        replace(one, context_tokens=5)
+    )
+    assert lab.plane.estimator.ratio(one) is not lab.plane.estimator.ratio(two)
 
 
 # What operators and developers learn.
