@@ -15,7 +15,7 @@ from functools import partial
 
 import msgspec
 
-from arkway.admission.authenticate import authenticate
+from arkway.admission.authenticate import authenticate, check_not_expired
 from arkway.admission.estimate import MIN_TEXT_BYTES
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
@@ -78,7 +78,7 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
     try:
         request = exchange.request
         route = match(request.method, request.path)
-        caller = _caller(exchange, plane.snapshot)
+        caller = _caller(exchange, plane.snapshot, plane.unix_s())
         if route.endpoint is _CHAT_COMPLETIONS:
             await _chat(exchange, plane, caller)
         else:
@@ -89,7 +89,7 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
         pass  # nobody is left to answer; attempts were closed on the way up
 
 
-def _caller(exchange: Exchange, snapshot: Snapshot) -> Caller:
+def _caller(exchange: Exchange, snapshot: Snapshot, now_unix_s: int) -> Caller:
     """Return who is asking. A connection that repeats its credential is recognised by it."""
     request, memo = exchange.request, exchange.door.memo
     if (
@@ -98,8 +98,9 @@ def _caller(exchange: Exchange, snapshot: Snapshot) -> Caller:
         and memo.authorization == request.authorization
         and not request.repeated
     ):
+        check_not_expired(memo.caller.key, now_unix_s)
         return memo.caller
-    caller = authenticate(request, snapshot)
+    caller = authenticate(request, snapshot, now_unix_s)
     exchange.door.memo = _Known(request.authorization, snapshot, caller)
     return caller
 

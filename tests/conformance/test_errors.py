@@ -157,7 +157,8 @@ def test_the_table_covers_the_closed_list():
         "draining": "below, while a gateway stops",
         "internal_error": "a bug of ours: nothing on the wire may provoke it",
         "rate_limit_exceeded": "limits are not part of this release yet",
-        "key_expired": "keys have no expiry in the TOML yet",
+        "key_expired": "tests/e2e/test_changes_reach_a_worker.py",
+        "ip_not_allowed": "tests/e2e/test_changes_reach_a_worker.py",
     }
     listed = {
         value.code

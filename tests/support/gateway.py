@@ -1,9 +1,11 @@
 """How does a real gateway process behave? Start it, talk to it, always end it.
 
-`Gateway` runs `python -m arkway serve` with a home of its own on free loopback ports; it is ready
+`Gateway` runs `python -m arkway serve` with a home of its own on free loopback ports; models,
+accounts and keys of its settings go into the store there, the rest into the file. It is ready
 when `/readyz` on the ops port answers 200. Its standard error is kept for diagnosis.
 """
 
+import atexit
 import hashlib
 import http.client
 import itertools
@@ -18,9 +20,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from arkway.control.import_toml import import_tables
+from arkway.store import prices
+from arkway.store.changes import change
+from arkway.store.engine import open_store
+from arkway.store.secret_io import SECRET_VARIABLE
+from arkway.store.version import store_file
 from support.httpraw import Connection, Response, request
 from support.upstream import Upstream
 
@@ -29,6 +38,7 @@ OTHER_KEY = "sk-test-another-tenant-456789abcdef0123456789abcdef01234"
 DISABLED_KEY = "sk-test-disabled-0123456789abcdef0123456789abcdef0123456"
 LITE_KEY = "sk-test-lite-only-123456789abcdef0123456789abcdef012345"
 UPSTREAM_KEY = "ark-upstream-credential-must-never-leave"
+SECRET = "a secret of tests, the same for every gateway"
 MODEL = "Doubao-1.5-pro-32k"
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 10.0
@@ -93,6 +103,32 @@ TEST_KEYS: list[Settings] = [
     {"name": "lite", "hash": sha256_hash(LITE_KEY), "models": ["Doubao-1.5-lite-32k"]},
     {"name": "off", "hash": sha256_hash(DISABLED_KEY), "enabled": False},
 ]
+STORED = ("models", "accounts", "keys", "prices")  # settings that go into the store
+
+
+@cache
+def _fresh_home() -> Path:
+    """Return a home whose store is new, made once a test process."""
+    home = Path(tempfile.mkdtemp(prefix="arkway-test-home-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    open_store(home, {SECRET_VARIABLE: SECRET})
+    return home
+
+
+def fill_store(home: Path, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Make the store of `home` with the models, accounts and keys of `settings`.
+
+    They are written as in a file of an earlier version: `hash` of a key, `key_file` of an account.
+    A model without an entry in `prices` costs nothing.
+    """
+    if environ.get(SECRET_VARIABLE) == SECRET:
+        shutil.copy(store_file(_fresh_home()), store_file(home))
+    text = toml({name: settings[name] for name in STORED[:3] if settings.get(name)})
+    with change(open_store(home, environ), "tests") as now:
+        done = import_tables(now, text, home)
+        costs = {name: {"input": "0", "output": "0"} for name in done.unpriced}
+        for name, price in {**costs, **settings.get("prices", {})}.items():
+            prices.put(now, name, price)
 
 
 class Gateway:
@@ -111,10 +147,9 @@ class Gateway:
         self.home = Path(tempfile.mkdtemp(prefix="arkway-test-"))
         server = {"host": "127.0.0.1", "port": self.port, "ops_port": self.ops_port}
         self.config = self.home / "arkway.toml"
+        process = {name: table for name, table in settings.items() if name not in STORED}
         self.config.write_text(
-            toml(
-                {"keys": TEST_KEYS, **settings, "server": {**server, **settings.get("server", {})}}
-            )
+            toml({**process, "server": {**server, **settings.get("server", {})}})
         )
         self._stderr = self.home / "stderr.log"
         self._stdout = self.home / "stdout.log"
@@ -125,8 +160,10 @@ class Gateway:
             **inherited,
             "ARKWAY_HOME": str(self.home),
             "UPSTREAM_KEY": UPSTREAM_KEY,
+            SECRET_VARIABLE: SECRET,
             **(env or {}),
         }
+        fill_store(self.home, {"keys": TEST_KEYS, **settings}, self._env)
         self.process: subprocess.Popen[bytes]
 
     # -- life ----------------------------------------------------------------------------------
@@ -222,6 +259,13 @@ class Gateway:
             if time.monotonic() > deadline_s:
                 raise AssertionError(f"{path} still answers {last}, not {status}")
             time.sleep(0.01)
+
+    def arkway(self, *arguments: str) -> str:
+        """Run an `arkway` command on this gateway's home; return its standard output."""
+        command = [sys.executable, "-m", "arkway", *arguments]
+        done = subprocess.run(command, env=self._env, cwd=self.home, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     # -- talking to it ---------------------------------------------------------------------------
 

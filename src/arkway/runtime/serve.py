@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,9 @@ import uvloop
 
 from arkway import __version__
 from arkway.control.config import Config
-from arkway.control.edit import EditError
 from arkway.control.first_key import ensure_first_key
 from arkway.control.home import open_home
 from arkway.control.options import ServeOptions
-from arkway.control.problems import Problem
 from arkway.control.provision import Provisioned, provision
 from arkway.control.watch import Reloader
 from arkway.listener.reader import ReaderLimits
@@ -38,8 +37,10 @@ from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
-from arkway.runtime.secret_io import WeakSecretError, gateway_secret
 from arkway.runtime.welcome import welcome
+from arkway.store.problems import Problem
+from arkway.store.secret_io import gateway_secrets
+from arkway.store.version import StoreRefused
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
 from arkway.wire.outbox import Outbox
@@ -50,7 +51,7 @@ EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
 TICK_S = 0.1
 # Connections' clocks are seconds long, and there may be thousands of connections.
 SWEEP_EVERY_TICKS = 3
-RELOAD_EVERY_S = 0.5
+RELOAD_EVERY_S = 0.1  # a revoked key is refused within this and the time of a read
 # A cyclic collection walks every object; calls leave no cycles, so it may come seldom.
 GC_THRESHOLD = (50_000, 20, 50)
 
@@ -69,15 +70,16 @@ def run(options: ServeOptions) -> int:
         home = open_home(options.home)
         provisioned = provision(options, os.environ)
         first_key = None
-        if not provisioned.problems and not provisioned.config.keys:
-            first_key = ensure_first_key(home, options.config_path, os.environ)
+        if not provisioned.problems and provisioned.needs_first_key:
+            provisioned.close()
+            first_key = ensure_first_key(home)
             provisioned = provision(options, os.environ)
         if provisioned.problems:
             _print_problems(provisioned)
             return EXIT_CONFIG
         _raise_file_limit()
         return uvloop.run(_Gateway(options, provisioned, first_key).run())
-    except EditError as error:
+    except StoreRefused as error:
         print(f"arkway serve: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except StartError as error:
@@ -149,10 +151,7 @@ class _Gateway:
 
     def _compose(self) -> None:
         config, home = self._config, self._options.home
-        try:
-            secret = gateway_secret(home, os.environ)
-        except WeakSecretError as error:
-            raise StartError(str(error), EXIT_CONFIG) from None
+        secret = gateway_secrets(home, os.environ).affinity
         read_buffer = memoryview(bytearray(READ_BYTES))
         outbox = Outbox(asyncio.get_running_loop().call_soon)
         upstream = Upstream(
@@ -249,6 +248,8 @@ class _Gateway:
                 "configuration_applied",
                 accounts=len(self._plane.snapshot.accounts),
                 keys=len(snapshot.keys),
+                revision=snapshot.revision,
+                lag_ms=max(0, time.time_ns() // 1_000_000 - snapshot.changed_unix_ms),
             )
 
     async def _tick(self) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from arkway.runtime.secret_io import (
+from arkway.store.secret_io import (
     MIN_CHARACTERS,
     SECRET_VARIABLE,
     WeakSecretError,
@@ -51,7 +51,7 @@ def test_a_weak_secret_is_refused_without_being_shown(tmp_path, text):
 
 
 def test_processes_that_start_together_agree(tmp_path):
-    say = "import pathlib, sys; from arkway.runtime.secret_io import gateway_secret as g;"
+    say = "import pathlib, sys; from arkway.store.secret_io import gateway_secret as g;"
     command = [sys.executable, "-c", say + "print(g(pathlib.Path(sys.argv[1]), {}))", str(tmp_path)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
 
