@@ -9,7 +9,8 @@ import json
 import os
 import re
 import shlex
-import tomllib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from arkway.control.home import FIRST_KEY_NAME
 from arkway.control.snapshot import build
 from arkway.listener.routes import Endpoint, match
 from arkway.model.call import Caller, RawRequest
-from arkway.model.catalogue import KeySpec
+from arkway.model.catalogue import KeySpec, Price
 from arkway.model.ids import TenantId
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,14 +102,18 @@ def test_a_real_account_as_the_readme_adds_it(tmp_path, monkeypatch, capsys):
             ran.append(" ".join(words[:2]))
 
     assert ran == ["accounts add", "config check", "keys create", "accounts list"]
-    written = tomllib.loads((tmp_path / "arkway.toml").read_text())
-    assert [account["dialect"] for account in written["accounts"]] == ["ark"]
-    assert "put-the-key-here" not in (tmp_path / "arkway.toml").read_text()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as store:
+        assert store.execute("SELECT dialect, key_env FROM accounts").fetchall() == [
+            ("ark", "ARK_API_KEY")
+        ]
+    assert all(b"put-the-key-here" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")
 def snapshot():
-    return build(Config(models=BUILTIN_MODELS), {}, read_file=Path.read_text).snapshot
+    price = Price(1, "CNY", 1, 1, 1)
+    view = StoreView(prices={model.name: price for model in BUILTIN_MODELS})
+    return build(Config(), view, b"", {}, Path.read_text).snapshot
 
 
 CURLS = [*of("curl"), *of("curl", API)]

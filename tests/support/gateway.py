@@ -5,7 +5,6 @@ accounts and keys of its settings go into the store there, the rest into the fil
 when `/readyz` on the ops port answers 200. Its standard error is kept for diagnosis.
 """
 
-import atexit
 import hashlib
 import http.client
 import itertools
@@ -20,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,8 +27,8 @@ from arkway.store import prices
 from arkway.store.changes import change
 from arkway.store.engine import open_store
 from arkway.store.secret_io import SECRET_VARIABLE
-from arkway.store.version import store_file
 from support.httpraw import Connection, Response, request
+from support.stores import SECRET, fresh_store
 from support.upstream import Upstream
 
 KEY = "sk-test-0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -38,7 +36,6 @@ OTHER_KEY = "sk-test-another-tenant-456789abcdef0123456789abcdef01234"
 DISABLED_KEY = "sk-test-disabled-0123456789abcdef0123456789abcdef0123456"
 LITE_KEY = "sk-test-lite-only-123456789abcdef0123456789abcdef012345"
 UPSTREAM_KEY = "ark-upstream-credential-must-never-leave"
-SECRET = "a secret of tests, the same for every gateway"
 MODEL = "Doubao-1.5-pro-32k"
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 10.0
@@ -106,15 +103,6 @@ TEST_KEYS: list[Settings] = [
 STORED = ("models", "accounts", "keys", "prices")  # settings that go into the store
 
 
-@cache
-def _fresh_home() -> Path:
-    """Return a home whose store is new, made once a test process."""
-    home = Path(tempfile.mkdtemp(prefix="arkway-test-home-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    open_store(home, {SECRET_VARIABLE: SECRET})
-    return home
-
-
 def fill_store(home: Path, settings: Settings, environ: Mapping[str, str]) -> None:
     """Make the store of `home` with the models, accounts and keys of `settings`.
 
@@ -122,7 +110,7 @@ def fill_store(home: Path, settings: Settings, environ: Mapping[str, str]) -> No
     A model without an entry in `prices` costs nothing.
     """
     if environ.get(SECRET_VARIABLE) == SECRET:
-        shutil.copy(store_file(_fresh_home()), store_file(home))
+        fresh_store(home)
     text = toml({name: settings[name] for name in STORED[:3] if settings.get(name)})
     with change(open_store(home, environ), "tests") as now:
         done = import_tables(now, text, home)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from arkway.store import tables
 from arkway.store.builtin import BUILTIN_MODELS, BUILTIN_PRICES, CURRENCY
+from arkway.store.read_io import StoreReader
 from arkway.store.rows import to_row
 from arkway.store.secret_io import Secrets, gateway_secrets
 from arkway.store.units import nano
@@ -27,7 +28,6 @@ from arkway.store.version import (
     SECRET_CHECK,
     StoreRefused,
     check_schema,
-    other_secret,
     store_file,
 )
 
@@ -66,15 +66,9 @@ def open_existing(home: Path, secrets: Secrets) -> Store:
 
     Errors:  StoreRefused.
     """
+    StoreReader(home, secrets).close()
     path = store_file(home)
-    engine = _engine(path)
-    with engine.connect() as connection:
-        check_schema(path, _schema_of(path, connection))
-        row = tables.settings.c.name == SECRET_CHECK
-        check = connection.scalar(select(tables.settings.c.value).where(row))
-    if check != secrets.check:
-        raise StoreRefused(other_secret(path))
-    return Store(engine, secrets, path)
+    return Store(_engine(path), secrets, path)
 
 
 def upgrade(home: Path) -> tuple[str, str]:
