@@ -15,10 +15,13 @@ from typing import Any
 
 import typer
 
-from arkway.cli.app import app
+from arkway.cli.app import whole
 from arkway.control import toml_text
 from arkway.control.config import BUILTIN_MODELS
-from arkway.control.settings import ARRAY_FIELDS, ARRAYS, SCALARS, SECTIONS, Setting
+from arkway.control.settings import SCALARS, SECTIONS
+from arkway.store.builtin import BUILTIN_PRICES
+from arkway.store.entries import Account, Key, Model
+from arkway.store.schema import Setting, fields_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,28 +38,30 @@ def settings() -> str:
 
 
 def entries() -> str:
-    """Return a table of fields for each array of tables."""
+    """Return a table of parameters for each kind of entry in the store."""
     parts = []
-    for table, struct in ARRAYS.items():
-        rows = [(f"`{s.key}`", _default(s), s.rule, _why(s)) for s in ARRAY_FIELDS[table]]
-        parts += [f"### [[{table}]]", (struct.__doc__ or "").strip()]
-        parts.append(_markdown(("key", "default", "rule", "what and why"), rows))
+    for title, kind in (("Keys", Key), ("Accounts", Account), ("Models", Model)):
+        rows = [(f"`{s.key}`", _default(s), s.rule, _why(s)) for s in fields_of(kind).values()]
+        parts += [f"### {title}", (kind.__doc__ or "").strip()]
+        parts.append(_markdown(("parameter", "default", "rule", "what and why"), rows))
     return "\n\n".join(parts)
 
 
 def builtin_models() -> str:
-    """Return a table of the built-in models."""
-    rows = [
-        (f"`{m.name}`", f"`{m.upstream_model}`", m.context_tokens, m.max_output_tokens)
-        for m in BUILTIN_MODELS
-    ]
+    """Return a table of the models and prices that a fresh store begins with."""
+    rows = []
+    for m in BUILTIN_MODELS:
+        price = BUILTIN_PRICES[m.name]
+        amounts = (price.input, price.cached_input, price.output)
+        limits = (m.context_tokens, m.max_output_tokens)
+        rows.append((f"`{m.name}`", f"`{m.upstream_model}`", *limits, *amounts))
     heads = ("name", "upstream_model", "context_tokens", "max_output_tokens")
-    return _markdown(tuple(f"`{head}`" for head in heads), rows)
+    return _markdown((*(f"`{head}`" for head in heads), "input", "cached input", "output"), rows)
 
 
 def commands() -> str:
     """Return a section for each command of the tree."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(whole())
     return "\n\n".join(_command(path, command) for path, command in _leaves("arkway", root))
 
 
@@ -89,7 +94,7 @@ def _command(path: str, command: Any) -> str:
 
 
 def _option(parameter: Any) -> str:
-    name = parameter.opts[0]
+    name = "/".join([parameter.opts[0], *parameter.secondary_opts])
     return name if parameter.is_flag else f"{name} {parameter.metavar}"
 
 

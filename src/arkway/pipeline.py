@@ -15,7 +15,7 @@ from functools import partial
 
 import msgspec
 
-from arkway.admission.authenticate import authenticate
+from arkway.admission.authenticate import authenticate, check_not_expired
 from arkway.admission.estimate import NOTHING
 from arkway.admission.limits import has_no_limits
 from arkway.admission.media import caller_deadline_s, check_media_type
@@ -88,11 +88,12 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
             and known.head is exchange.request.head
             and known.snapshot is plane.snapshot
         ):
+            check_not_expired(known.caller.key, plane.unix_ms() // 1000)
             await _chat(exchange, plane, known.caller, known.wait_s)
             return
         request = exchange.request
         route = match(request.method, request.path)
-        caller = authenticate(request, plane.snapshot)
+        caller = authenticate(request, plane.snapshot, plane.unix_ms() // 1000)
         if route.endpoint is _CHAT_COMPLETIONS:
             check_media_type(request)
             wait_s = caller_deadline_s(request)

@@ -157,8 +157,11 @@ def test_the_table_covers_the_closed_list():
         "draining": "below, while a gateway stops",
         "ledger_unavailable": "tests/unit/pipeline/test_booking.py: it takes a disk that fails",
         "internal_error": "a bug of ours: nothing on the wire may provoke it",
-        "rate_limit_exceeded": "limits are not part of this release yet",
-        "key_expired": "keys have no expiry in the TOML yet",
+        "rate_limit_exceeded": "tests/conformance/test_limits.py",
+        "concurrency_limit_exceeded": "tests/conformance/test_limits.py",
+        "insufficient_quota": "tests/conformance/test_limits.py",
+        "key_expired": "tests/e2e/test_changes_reach_a_worker.py",
+        "ip_not_allowed": "tests/e2e/test_changes_reach_a_worker.py",
     }
     listed = {
         value.code

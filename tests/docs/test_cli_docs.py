@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from arkway.cli.app import app
+from arkway.cli.app import whole
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "cli.md"
@@ -17,13 +17,13 @@ def test_the_reference_is_the_command_tree(gen_docs):
 
 
 def test_every_example_uses_flags_that_exist(gen_docs):
-    tree = dict(gen_docs._leaves("arkway", typer.main.get_command(app)))
+    tree = dict(gen_docs._leaves("arkway", typer.main.get_command(whole())))
     code = "\n".join(re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
     lines = re.findall(r"(?:^|[ (])arkway (.*?)\)?$", code.replace("\\\n", " "), re.MULTILINE)
 
     for line in lines:
         words = shlex.split(line, comments=True)
         path = next(p for p in tree if f"{' '.join(['arkway', *words])} ".startswith(f"{p} "))
-        known = {option for p in tree[path].params for option in p.opts}
+        known = {option for p in tree[path].params for option in [*p.opts, *p.secondary_opts]}
         assert {word for word in words if word.startswith("--")} <= known, line
     assert len(lines) > 10

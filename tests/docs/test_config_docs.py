@@ -3,7 +3,9 @@ import tomllib
 from pathlib import Path
 
 from arkway.control.load import assemble
-from arkway.control.settings import ARRAY_FIELDS, SCALARS
+from arkway.control.settings import SCALARS
+from arkway.store.entries import Account, Key, Model
+from arkway.store.schema import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "config.md"
@@ -19,9 +21,9 @@ def test_every_setting_is_there_with_its_variable():
     text = DOCUMENT.read_text()
 
     assert [s.dotted for s in SCALARS if f"`{s.variable}`" not in text] == []
-    for table, fields in ARRAY_FIELDS.items():
-        section = text.partition(f"### [[{table}]]")[2].partition("\n### ")[0]
-        assert [f.key for f in fields if f"| `{f.key}` |" not in section] == []
+    for title, kind in (("Keys", Key), ("Accounts", Account), ("Models", Model)):
+        section = text.partition(f"### {title}")[2].partition("\n### ")[0]
+        assert [key for key in fields_of(kind) if f"| `{key}` |" not in section] == []
 
 
 def test_the_example_is_a_valid_configuration():

@@ -9,7 +9,8 @@ import json
 import os
 import re
 import shlex
-import tomllib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,15 @@ import typer
 from arkway import __version__
 from arkway.admission.validate import validate
 from arkway.cli import main
-from arkway.cli.app import app
+from arkway.cli.app import whole
 from arkway.control.config import BUILTIN_MODELS, Config
 from arkway.control.home import FIRST_KEY_NAME
 from arkway.control.snapshot import build
 from arkway.listener.routes import Endpoint, match
 from arkway.model.call import Caller, RawRequest
-from arkway.model.catalogue import KeySpec
+from arkway.model.catalogue import KeySpec, Price
 from arkway.model.ids import TenantId
+from arkway.store.read_io import StoreView
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -77,7 +79,7 @@ def test_programs_are_those_there_are():
 
 
 def test_arkway_commands_use_flags_that_exist():
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(whole())
     for _, *words in [*of("arkway"), *of("arkway", API)]:
         command, rest = root, words
         while hasattr(command, "commands"):
@@ -101,14 +103,18 @@ def test_a_real_account_as_the_readme_adds_it(tmp_path, monkeypatch, capsys):
             ran.append(" ".join(words[:2]))
 
     assert ran == ["accounts add", "config check", "keys create", "accounts list"]
-    written = tomllib.loads((tmp_path / "arkway.toml").read_text())
-    assert [account["dialect"] for account in written["accounts"]] == ["ark"]
-    assert "put-the-key-here" not in (tmp_path / "arkway.toml").read_text()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as store:
+        assert store.execute("SELECT dialect, key_env FROM accounts").fetchall() == [
+            ("ark", "ARK_API_KEY")
+        ]
+    assert all(b"put-the-key-here" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")
 def snapshot():
-    return build(Config(models=BUILTIN_MODELS), {}, read_file=Path.read_text).snapshot
+    price = Price(1, "CNY", 1, 1, 1)
+    view = StoreView(prices={model.name: price for model in BUILTIN_MODELS})
+    return build(Config(), view, b"", {}, Path.read_text).snapshot
 
 
 CURLS = [*of("curl"), *of("curl", API)]

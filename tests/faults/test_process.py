@@ -1,8 +1,12 @@
 """Does the process start, stop and refuse to start as an operator expects?"""
 
 import contextlib
+import os
 import signal
 import socket
+import stat
+import subprocess
+import sys
 import time
 
 import pytest
@@ -177,21 +181,13 @@ BAD_SETTINGS = {
     "a wrong type": ('[limits]\nmax_body_bytes = "big"\n', ["limits.max_body_bytes"]),
     "a value out of range": ("[limits]\nmax_choices = 0\n", ["limits.max_choices"]),
     "no TOML at all": ("port: 1\n", ["arkway.toml"]),
-    "a duplicate account": (
-        ACCOUNT * 2,
-        ["accounts.a", "name"],
-    ),
-    "a missing credential": (
-        ACCOUNT.replace("127.0.0.1", "ark.test") + 'key_env = "NOT_SET_ANYWHERE"\n',
-        ["NOT_SET_ANYWHERE"],
-    ),
-    "a credential in the file": (
+    "accounts, which the store holds": (
         ACCOUNT + 'key = "secret-canary"\n',
-        ["accounts.a.key"],
+        ["accounts", "arkway config import"],
     ),
-    "a key that is no hash": (
+    "keys, which the store holds": (
         '[[keys]]\nname = "k"\nhash = "sk-secret-canary"\n',
-        ["keys.k.hash"],
+        ["keys", "arkway config import"],
     ),
     "two problems at once": (
         "[limits]\nmax_choices = 0\nkeep_alive_s = -1\n",
@@ -219,13 +215,14 @@ def test_settings_may_come_from_the_environment(upstream):
         assert gateway.chat("x", n=3).error["param"] == "n"
 
 
-def test_a_home_that_does_not_exist_is_made_for_its_owner_only(upstream, tmp_path):
+def test_a_home_that_does_not_exist_is_made_for_its_owner_only(tmp_path):
     home = tmp_path / "fresh"
-    gateway = Gateway({"accounts": accounts(upstream)}, env={"ARKWAY_HOME": str(home)})
-    gateway._env["ARKWAY_CONFIG"] = str(gateway.config)
-    with gateway:
-        assert gateway.chat("x").status == 200
-        assert home.stat().st_mode & 0o777 == 0o700
+    command = [sys.executable, "-m", "arkway", "keys", "create", "--name", "k", "--json"]
+    env = os.environ | {"ARKWAY_HOME": str(home)}
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert all(stat.S_IMODE(each.stat().st_mode) & 0o077 == 0 for each in home.iterdir())
 
 
 def test_logs_hold_no_key_no_prompt_and_no_answer(upstream):

@@ -1,6 +1,7 @@
 """How does a real gateway process behave? Start it, talk to it, always end it.
 
-`Gateway` runs `python -m arkway serve` with a home of its own on free loopback ports; it is ready
+`Gateway` runs `python -m arkway serve` with a home of its own on free loopback ports; models,
+accounts and keys of its settings go into the store there, the rest into the file. It is ready
 when `/readyz` on the ops port answers 200. Its standard error is kept for diagnosis.
 """
 
@@ -21,7 +22,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from arkway.control.import_toml import import_tables
+from arkway.store import prices
+from arkway.store.changes import change
+from arkway.store.engine import open_store
+from arkway.store.secret_io import SECRET_VARIABLE
 from support.httpraw import Connection, Response, request
+from support.stores import SECRET, fresh_store
 from support.upstream import Upstream
 
 KEY = "sk-test-0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -93,6 +100,23 @@ TEST_KEYS: list[Settings] = [
     {"name": "lite", "hash": sha256_hash(LITE_KEY), "models": ["Doubao-1.5-lite-32k"]},
     {"name": "off", "hash": sha256_hash(DISABLED_KEY), "enabled": False},
 ]
+STORED = ("models", "accounts", "keys", "prices")  # settings that go into the store
+
+
+def fill_store(home: Path, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Make the store of `home` with the models, accounts and keys of `settings`.
+
+    They are written as in a file of an earlier version: `hash` of a key, `key_file` of an account.
+    A model without an entry in `prices` costs nothing.
+    """
+    if environ.get(SECRET_VARIABLE) == SECRET:
+        fresh_store(home)
+    text = toml({name: settings[name] for name in STORED[:3] if settings.get(name)})
+    with change(open_store(home, environ), "tests") as now:
+        done = import_tables(now, text, home)
+        costs = {name: {"input": "0", "output": "0"} for name in done.unpriced}
+        for name, price in {**costs, **settings.get("prices", {})}.items():
+            prices.put(now, name, price)
 
 
 class Gateway:
@@ -111,10 +135,9 @@ class Gateway:
         self.home = Path(tempfile.mkdtemp(prefix="arkway-test-"))
         server = {"host": "127.0.0.1", "port": self.port, "ops_port": self.ops_port}
         self.config = self.home / "arkway.toml"
+        process = {name: table for name, table in settings.items() if name not in STORED}
         self.config.write_text(
-            toml(
-                {"keys": TEST_KEYS, **settings, "server": {**server, **settings.get("server", {})}}
-            )
+            toml({**process, "server": {**server, **settings.get("server", {})}})
         )
         self._stderr = self.home / "stderr.log"
         self._stdout = self.home / "stdout.log"
@@ -125,8 +148,10 @@ class Gateway:
             **inherited,
             "ARKWAY_HOME": str(self.home),
             "UPSTREAM_KEY": UPSTREAM_KEY,
+            SECRET_VARIABLE: SECRET,
             **(env or {}),
         }
+        fill_store(self.home, {"keys": TEST_KEYS, **settings}, self._env)
         self.process: subprocess.Popen[bytes]
 
     # -- life ----------------------------------------------------------------------------------
@@ -222,6 +247,13 @@ class Gateway:
             if time.monotonic() > deadline_s:
                 raise AssertionError(f"{path} still answers {last}, not {status}")
             time.sleep(0.01)
+
+    def arkway(self, *arguments: str) -> str:
+        """Run an `arkway` command on this gateway's home; return its standard output."""
+        command = [sys.executable, "-m", "arkway", *arguments]
+        done = subprocess.run(command, env=self._env, cwd=self.home, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     # -- talking to it ---------------------------------------------------------------------------
 

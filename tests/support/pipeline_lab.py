@@ -9,7 +9,6 @@ import types
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 
 from arkway.admission.estimate import Estimator
 from arkway.admission.limits import Limits
@@ -23,6 +22,7 @@ from arkway.model.catalogue import (
     Snapshot,
 )
 from arkway.model.errors import UpstreamError
+from arkway.model.key_digest import key_digest
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.pipeline import serve
 from arkway.routing.pool import Pool
@@ -40,7 +40,7 @@ def account(name, dialect=Dialect.OPENAI, **fields):
 
 
 def key(text, **fields):
-    digest = sha256(text.encode()).digest()
+    digest = key_digest(b"", text.encode())
     return {digest: KeySpec(digest, text[3], "t-" + text[3], **fields)}
 
 

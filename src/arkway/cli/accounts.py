@@ -1,18 +1,60 @@
-"""How are upstream accounts added and listed? `arkway accounts`."""
+"""How are upstream accounts added, changed and taken out of use? `arkway accounts`."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from arkway.cli.flags import ConfigFlag, JsonFlag, examples, place
-from arkway.cli.output import print_json, print_table, remark
-from arkway.control.config import Account
-from arkway.control.edit import open_for_edit
+from arkway.cli.flags import JsonFlag, changing, examples, given, reading
+from arkway.cli.output import USAGE, Failure, print_json, print_table, remark
+from arkway.store import accounts
+from arkway.store.accounts import AccountRecord
 
-app = typer.Typer(help="Add and list the upstream accounts that serve the calls.")
+_MAX_CREDENTIAL_CHARS = 64 * 1024  # what is longer is some other file
+
+app = typer.Typer(help="Add, change and drain the upstream accounts that serve the calls.")
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
+_KeyEnv = Annotated[
+    str | None,
+    typer.Option(metavar="VAR", help="Environment variable that holds its credential."),
+]
+_KeyFile = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="File to read its credential from, now; it is kept sealed."),
+]
+_KeyStdin = Annotated[
+    bool,
+    typer.Option("--key-stdin", help="Read its credential from standard input; it is kept sealed."),
+]
+_Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", metavar="PUBLIC=UPSTREAM", help="This account's id for a model; repeatable."
+    ),
+]
+_CaFile = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="PEM of further authorities to trust.")
+]
+_Rpm = Annotated[
+    str | None,
+    typer.Option(
+        "--requests-per-min",
+        "--rpm",
+        metavar="N",
+        help="What the upstream allows it for each model, or none.",
+    ),
+]
+_Tpm = Annotated[
+    str | None,
+    typer.Option("--tokens-per-min", "--tpm", metavar="N", help="The same of tokens, or none."),
+]
+_InFlight = Annotated[
+    str | None, typer.Option(metavar="N", help="Calls at once for each model, or none.")
+]
 
 
 @app.command(
@@ -20,6 +62,8 @@ app = typer.Typer(help="Add and list the upstream accounts that serve the calls.
     epilog=examples(
         "arkway accounts add main --dialect ark --key-env ARK_API_KEY \\",
         "    --base-url https://ark.cn-beijing.volces.com/api/v3",
+        "arkway accounts add vault --dialect ark --key-stdin \\",
+        "    --base-url https://ark.cn-beijing.volces.com/api/v3 < credential",
         "arkway accounts add lab --dialect openai --base-url http://127.0.0.1:9011/v1 \\",
         "    --model Doubao-1.5-pro-32k=qwen3 --only-listed-models",
     ),
@@ -34,88 +78,195 @@ def add(  # noqa: PLR0913  one parameter a flag
     base_url: Annotated[
         str, typer.Option(metavar="URL", help="Where its API starts, such as https://host/v1.")
     ],
-    key_env: Annotated[
-        str | None,
-        typer.Option(metavar="VAR", help="Environment variable that holds its credential."),
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="File that holds its credential.")
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PUBLIC=UPSTREAM", help="This account's id for a model; repeatable."),
-    ] = None,
+    key_env: _KeyEnv = None,
+    key_file: _KeyFile = None,
+    key_stdin: _KeyStdin = False,
+    models: _Models = None,
     only_listed_models: Annotated[
         bool, typer.Option("--only-listed-models", help="Serve just the models of --model.")
     ] = False,
     weight: Annotated[int, typer.Option(metavar="N", help="Share of the traffic, 1 to 1000.")] = 1,
-    ca_file: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="PEM of further authorities to trust.")
-    ] = None,
-    config: ConfigFlag = None,
+    ca_file: _CaFile = None,
+    requests_per_min: _Rpm = None,
+    tokens_per_min: _Tpm = None,
+    in_flight: _InFlight = None,
     json: JsonFlag = False,
 ) -> None:
-    """Add an upstream account to the configuration file.
+    """Add an upstream account.
 
-    The credential itself is never written there, only where to find it. A server on this machine
-    may go without. A running gateway uses the account within a second.
+    Of its credential the store keeps the variable's name, or the credential itself, sealed with
+    the gateway's secret. A server on this machine may go without. A running gateway uses the
+    account within a second; variables are those it was started with.
     """
-    entry = Account(
-        name=name,
-        dialect=dialect,
-        base_url=base_url,
-        key_env=key_env,
-        key_file=_absolute(key_file),
-        models=_model_table(model or ()),
-        only_listed_models=only_listed_models,
-        weight=weight,
-        ca_file=_absolute(ca_file),
-    )
-    path = place(config).opened()
-    _tell(_append(entry, path), path, as_json=json)
-
-
-def _append(entry: Account, path: Path) -> Account:
-    """Put `entry` into the file; return it as it will be read."""
-    with open_for_edit(path) as edit:
-        edit.append_account(entry)
-        return edit.config.accounts[-1]
+    limits = {
+        "requests_per_min": requests_per_min,
+        "tokens_per_min": tokens_per_min,
+        "in_flight": in_flight,
+    }
+    raw = {
+        "name": name,
+        "dialect": dialect,
+        "base_url": base_url,
+        "key_env": key_env,
+        "models": _model_table(models or ()),
+        "only_listed_models": only_listed_models,
+        "weight": weight,
+        "ca_file": _absolute(ca_file),
+        **given(limits),
+    }
+    credential = _credential(key_file, is_stdin=key_stdin)
+    with changing() as now:
+        record = accounts.create(now, raw, credential)
+    if json:
+        print_json(record.shown())
+    else:
+        print(f"added account {name}")
+    _remark_absent(record)
 
 
 @app.command(
-    "list",
-    epilog=examples("arkway accounts list", "arkway accounts list --json"),
+    "edit",
+    epilog=examples(
+        "arkway accounts edit main --weight 3",
+        "arkway accounts edit main --key-stdin < new-credential",
+        "arkway accounts edit main --disable",
+    ),
 )
-def list_accounts(config: ConfigFlag = None, json: JsonFlag = False) -> None:
-    """List the upstream accounts of the configuration."""
-    _, checked = place(config).checked()
+def edit(  # noqa: PLR0913  one parameter a flag
+    name: _Name,
+    *,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Its API's start.")] = None,
+    key_env: _KeyEnv = None,
+    key_file: _KeyFile = None,
+    key_stdin: _KeyStdin = False,
+    models: _Models = None,
+    only_listed_models: Annotated[
+        bool | None,
+        typer.Option(
+            "--only-listed-models/--every-model", help="Whether it serves just those of --model."
+        ),
+    ] = None,
+    weight: Annotated[int | None, typer.Option(metavar="N", help="Share of the traffic.")] = None,
+    ca_file: _CaFile = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Whether calls may go there.")
+    ] = None,
+    requests_per_min: _Rpm = None,
+    tokens_per_min: _Tpm = None,
+    in_flight: _InFlight = None,
+    json: JsonFlag = False,
+) -> None:
+    """Change an upstream account; what is not given stays.
+
+    A new credential takes the place of the old one, wherever that came from.
+    """
+    raw = given(
+        {
+            "base_url": base_url,
+            "key_env": key_env,
+            "models": None if models is None else _model_table(models),
+            "only_listed_models": only_listed_models,
+            "weight": weight,
+            "ca_file": _absolute(ca_file),
+            "enabled": enabled,
+            "requests_per_min": requests_per_min,
+            "tokens_per_min": tokens_per_min,
+            "in_flight": in_flight,
+        }
+    )
+    credential = _credential(key_file, is_stdin=key_stdin)
+    with changing() as now:
+        record = accounts.edit(now, name, raw, credential)
+    _tell(record, as_json=json)
+    _remark_absent(record)
+
+
+@app.command("list", epilog=examples("arkway accounts list", "arkway accounts list --json"))
+def list_accounts(json: JsonFlag = False) -> None:
+    """List the upstream accounts."""
+    with reading() as connection:
+        found = accounts.list_all(connection)
     if json:
-        print_json([_shown(account) for account in checked.accounts])
+        print_json([record.shown() for record in found])
         return
     print_table(
-        ("NAME", "DIALECT", "BASE URL", "CREDENTIAL", "MODELS", "WEIGHT", "ENABLED"),
+        ("NAME", "DIALECT", "BASE URL", "CREDENTIAL", "MODELS", "WEIGHT", "STATE"),
         [
             (
-                account.name,
-                account.dialect,
-                account.base_url,
-                _credential(account),
-                ", ".join(account.models) if account.only_listed_models else "all",
-                account.weight,
-                "yes" if account.enabled else "no",
+                record.account.name,
+                record.account.dialect,
+                record.account.base_url,
+                _source(record),
+                ", ".join(record.account.models) if record.account.only_listed_models else "all",
+                record.account.weight,
+                _state(record),
             )
-            for account in checked.accounts
+            for record in found
         ],
     )
 
 
-def _tell(account: Account, path: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_shown(account))
+@app.command("show", epilog=examples("arkway accounts show main"))
+def show(name: _Name, json: JsonFlag = False) -> None:
+    """Show one upstream account; never its credential."""
+    with reading() as connection:
+        _tell(accounts.get(connection, name), as_json=json)
+
+
+@app.command("remove", epilog=examples("arkway accounts remove main"))
+def remove(name: _Name, json: JsonFlag = False) -> None:
+    """Remove an upstream account and its credential. Calls under way finish."""
+    with changing() as now:
+        record = accounts.remove(now, name)
+    if json:
+        print_json(record.shown())
     else:
-        print(f"added account {account.name} to {path}")
-    if account.key_env and not os.environ.get(account.key_env):
-        remark(f"{account.key_env} is not set here; `arkway serve` will look for it.")
+        print(f"removed account {name}")
+
+
+@app.command("drain", epilog=examples("arkway accounts drain main"))
+def drain(name: _Name, json: JsonFlag = False) -> None:
+    """Send nothing new to an account; what runs there finishes."""
+    with changing() as now:
+        record = accounts.edit(now, name, {"is_draining": True})
+    _tell(record, as_json=json)
+
+
+@app.command("enable", epilog=examples("arkway accounts enable main"))
+def enable(name: _Name, json: JsonFlag = False) -> None:
+    """Send calls to an account again that was drained or disabled."""
+    with changing() as now:
+        record = accounts.edit(now, name, {"is_draining": False, "enabled": True})
+    _tell(record, as_json=json)
+
+
+def _credential(path: Path | None, *, is_stdin: bool) -> str | None:
+    """Return the credential to be sealed; None: none was given. It is never an argument."""
+    if path is not None and is_stdin:
+        raise Failure("--key-file and --key-stdin: give one of them", status=USAGE)
+    if is_stdin:
+        return sys.stdin.read(_MAX_CREDENTIAL_CHARS)
+    if path is None:
+        return None
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(_MAX_CREDENTIAL_CHARS)
+    except UnicodeDecodeError:
+        raise Failure(f"{path} is not text", status=USAGE) from None
+
+
+def _remark_absent(record: AccountRecord) -> None:
+    variable = record.account.key_env
+    if variable and not os.environ.get(variable):
+        remark(f"{variable} is not set here; `arkway serve` will look for it.")
+
+
+def _tell(record: AccountRecord, *, as_json: bool) -> None:
+    if as_json:
+        print_json(record.shown())
+        return
+    rows = [("state", _state(record)), *record.shown().items()]
+    print_table(("PARAMETER", "VALUE"), rows)
 
 
 def _absolute(path: Path | None) -> str | None:
@@ -133,23 +284,14 @@ def _model_table(pairs: Iterable[str]) -> dict[str, str]:
     return table
 
 
-def _credential(account: Account) -> str:
-    if account.key_env:
-        state = "" if os.environ.get(account.key_env) else " (not set here)"
-        return f"${account.key_env}{state}"
-    return account.key_file or "none"
+def _source(record: AccountRecord) -> str:
+    variable = record.account.key_env
+    if variable:
+        return f"${variable}" + ("" if os.environ.get(variable) else " (not set here)")
+    return record.source
 
 
-def _shown(account: Account) -> dict[str, object]:
-    return {
-        "name": account.name,
-        "dialect": account.dialect,
-        "base_url": account.base_url,
-        "key_env": account.key_env,
-        "key_file": account.key_file,
-        "models": account.models,
-        "only_listed_models": account.only_listed_models,
-        "weight": account.weight,
-        "ca_file": account.ca_file,
-        "enabled": account.enabled,
-    }
+def _state(record: AccountRecord) -> str:
+    if not record.account.enabled:
+        return "disabled"
+    return "draining" if record.account.is_draining else "enabled"

@@ -4,21 +4,24 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from arkway import __version__
-from arkway.cli import accounts, chat, config, keys
+from arkway.cli import chat, config
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
 from arkway.cli.flags import ConfigFlag, JsonFlag, examples
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json
 from arkway.control.config import Server
-from arkway.control.edit import EditError
+from arkway.store.problems import Refused
+from arkway.store.version import StoreRefused
 
 _SERVER = Server()  # the defaults, for the help
+_WITHOUT_STORE = ("chat", "serve", "version", "config")
 _INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
 app = typer.Typer(
@@ -91,8 +94,6 @@ app.command(
         "git diff | arkway chat --new",
     ),
 )(chat.chat)
-app.add_typer(keys.app, name="keys")
-app.add_typer(accounts.app, name="accounts")
 app.add_typer(config.app, name="config")
 app.command("usage", epilog=examples("arkway usage --by day,key --since 2026-11-01 --csv"))(
     books.show_usage
@@ -112,14 +113,32 @@ def version(json: JsonFlag = False) -> None:
         print(f"arkway {__version__}")
 
 
+@cache
+def whole() -> typer.Typer:
+    """Return the tree with the commands of the store, for which SQLAlchemy is loaded: 0.2 s."""
+    from arkway.cli import accounts, keys, models, store  # noqa: PLC0415
+
+    app.add_typer(keys.app, name="keys")
+    app.add_typer(accounts.app, name="accounts")
+    app.add_typer(store.tenants_app, name="tenants")
+    app.add_typer(models.app, name="models")
+    app.add_typer(models.prices_app, name="prices")
+    app.add_typer(store.db_app, name="db")
+    app.command(
+        "audit", epilog=examples("arkway audit", "arkway audit --noun key --limit 10 --json")
+    )(store.show_audit)
+    return app
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status.
 
     Every failure is one line a problem on standard error. A bug keeps its traceback.
     """
+    tree = app if arguments[0] in _WITHOUT_STORE else whole()
     try:
-        status = app(args=list(arguments), prog_name="arkway", standalone_mode=False)
-    except (typer.TyperException, Failure, EditError, OSError) as error:
+        status = tree(args=list(arguments), prog_name="arkway", standalone_mode=False)
+    except (typer.TyperException, Failure, Refused, StoreRefused, OSError) as error:
         return _fail(error)
     except (typer.Abort, KeyboardInterrupt):
         return _INTERRUPTED
@@ -137,8 +156,10 @@ def _fail(error: Exception) -> int:
             lines, status = (_usage_of(error),), error.exit_code
         case Failure():
             lines, status = error.lines, error.status
-        case EditError():
+        case Refused():
             lines, status = tuple(map(str, error.problems)), USAGE
+        case StoreRefused():
+            lines, status = (str(error),), USAGE
         case _:
             lines, status = (str(error),), FAILURE
     for line in lines:

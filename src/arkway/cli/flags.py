@@ -1,9 +1,12 @@
 """Which flags do several commands share? And the place they act on."""
 
+import getpass
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +14,14 @@ from arkway.cli.output import refused
 from arkway.control.config import Config
 from arkway.control.home import config_file, home_from, open_home
 from arkway.control.load import Loaded, load
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from arkway.store.changes import Change
+    from arkway.store.engine import Store
+
+NONE = "none"  # the word that takes a rule away
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for scripts.")]
 ConfigFlag = Annotated[
@@ -54,12 +65,62 @@ class Place:
             raise refused(loaded.problems)
         return loaded, loaded.config
 
-    def opened(self) -> Path:
-        """Return the configuration file, its home directory made if need be."""
-        open_home(self.home)
-        return self.config_path
-
 
 def place(config_flag: Path | None) -> Place:
     """Return the place that the environment and `--config` name."""
     return Place(home_from(os.environ), config_flag)
+
+
+def store() -> "Store":
+    """Return the store of the home directory, both made if need be.
+
+    SQLAlchemy, 0.2 s, is loaded by the commands that need it.
+    Errors:  StoreRefused; OSError.
+    """
+    from arkway.store.engine import open_store  # noqa: PLC0415
+
+    return open_store(open_home(home_from(os.environ)), os.environ)
+
+
+@contextmanager
+def changing() -> Iterator["Change"]:
+    """Begin a change of the store by the person at the terminal."""
+    from arkway.store.changes import change  # noqa: PLC0415
+
+    with change(store(), actor()) as now:
+        yield now
+
+
+@contextmanager
+def reading() -> Iterator["Connection"]:
+    """Begin to read the store."""
+    from arkway.store import changes  # noqa: PLC0415
+
+    with changes.reading(store()) as connection:
+        yield connection
+
+
+def actor() -> str:
+    """Return whom the audit log names."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user often has no name
+        return f"cli:{os.getuid()}"
+
+
+def given(flags: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters that were given: numbers as numbers, `none` as no such rule.
+
+    Shapes:  flags: parameter -> what Typer made of its flag; None: not given.
+    """
+    return {name: _plain(value) for name, value in flags.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [] if value == [NONE] else value
+    if value == NONE:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value

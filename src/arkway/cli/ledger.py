@@ -20,6 +20,7 @@ from arkway.ledger.explain import money, story
 from arkway.ledger.read_io import BY, NoBook, UsageLine, attempts, last_seq, reading, usage
 from arkway.ledger.reconcile import BadBill, Counted, Match, compare, read_bill
 from arkway.ledger.rows_io import verify
+from arkway.model.catalogue import Price
 
 ledger = typer.Typer(
     help="Check, copy and compare the ledger.", no_args_is_help=True, rich_markup_mode=None
@@ -97,7 +98,7 @@ def explain(
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
-        print("\n".join(story(found, lambda _version: None)))
+        print("\n".join(story(found, _prices().get)))
 
 
 @ledger.command("verify")
@@ -194,6 +195,15 @@ def reconcile_book(
         )
     if any(line.match is not Match.EQUAL for line in lines_):
         raise typer.Exit(FAILURE)
+
+
+def _prices() -> dict[int, Price]:
+    """Return every price there ever was, by its version."""
+    from arkway.cli.flags import reading as store_reading  # noqa: PLC0415  SQLAlchemy, 0.2 s
+    from arkway.store.prices import all_versions  # noqa: PLC0415
+
+    with store_reading() as connection:
+        return all_versions(connection)
 
 
 def _shown(counted: Counted | None) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from arkway.control.problems import Problem
+from arkway.store.problems import Problem
 
 USAGE = 2  # exit status: the command or the configuration is wrong
 FAILURE = 1  # exit status: it was right, and did not work out

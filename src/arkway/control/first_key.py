@@ -1,42 +1,30 @@
-"""How does a fresh gateway get its first caller? One key, made once, left where it can be read."""
+"""How does a fresh gateway get its store and its first caller? Once, before anything is served."""
 
-import os
-from collections.abc import Mapping
+import subprocess
+import sys
 from pathlib import Path
 
-from arkway.control.config import Key
-from arkway.control.edit import open_for_edit
-from arkway.control.home import FIRST_KEY_NAME, config_file, open_home
-from arkway.control.keys import hash_of, new_key
+from arkway.control.home import FIRST_KEY_NAME
+from arkway.store.version import StoreRefused
 
-_PRIVATE_FILE = 0o600
+_LIMIT_S = 60.0  # it takes half a second; a disk that takes longer is not one to serve from
 
 
-def ensure_first_key(
-    home: Path, config_path: Path | None = None, environ: Mapping[str, str] | None = None
-) -> str | None:
-    """Return the text of a new key named "first"; None when the configuration has any key.
+def ensure_first_key(home: Path) -> str | None:
+    """Return the text of a new key named "first"; None when a key was ever made.
 
-    Its hash is appended to the configuration file, its text written to `home/first-key` (0600):
-    the text first, so that a crash between the two leaves a key that opens nothing, and the next
-    start makes another.
-    Errors:  EditError when the file has problems; OSError when it cannot be written.
+    The store of `home` is made if there is none, and the text left in `home/first-key` (0600).
+    Runs `arkway.store.begin` as a process: what it needs would stay in this one for ever.
+    Errors:  StoreRefused, in one line.
     """
-    path = config_file(open_home(home), config_path, environ or {})
-    with open_for_edit(path) as edit:
-        if edit.config.keys:
-            return None
-        text = new_key()
-        edit.append_key(Key(name="first", hash=hash_of(text)))
-        _write_private(home / FIRST_KEY_NAME, text + "\n")
-    return text
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace `path` by a file only its owner can read."""
-    path.unlink(missing_ok=True)  # a wider mode, or a link, must not outlive this
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
+    command = [sys.executable, "-m", "arkway.store.begin", str(home), str(home / FIRST_KEY_NAME)]
+    try:
+        done = subprocess.run(  # noqa: S603  our own module, by our own interpreter
+            command, capture_output=True, text=True, timeout=_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise StoreRefused(f"no store could be made in {home} within {_LIMIT_S:g} s") from None
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no reason was given"]
+        raise StoreRefused(f"no store could be made in {home}: {lines[-1]}")
+    return done.stdout.strip() or None

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arkway.control.config import BUILTIN_MODELS, Config, Model
+from arkway.control.config import Config
 from arkway.control.crosscheck import crosscheck
 from arkway.control.home import API_KEY_VARIABLE, CONFIG_VARIABLE, HOME_VARIABLE, config_file
-from arkway.control.parse import Parsed, choice_hint, parse_text
-from arkway.control.problems import Problem, did_you_mean, nearest
+from arkway.control.parse import parse_text
 from arkway.control.settings import (
     ENV_PREFIX,
     SCALAR_BY_PATH,
@@ -21,11 +20,15 @@ from arkway.control.settings import (
     SCALARS,
     SECTIONS,
 )
+from arkway.store.problems import Problem, did_you_mean, nearest
+from arkway.store.schema import choice_hint
+from arkway.store.secret_io import SECRET_VARIABLE
 
-MAX_CONFIG_BYTES = 16 * 1024 * 1024  # about 100 000 keys; a larger file is another file
+# About 100 000 keys, which earlier versions kept there; a larger file is another file.
+MAX_CONFIG_BYTES = 16 * 1024 * 1024
 
-# Our variables that are not settings; a credential's own variable is known by `key_env`.
-_OTHER_VARIABLES = (HOME_VARIABLE, CONFIG_VARIABLE, API_KEY_VARIABLE)
+# Our variables that are not settings.
+_OTHER_VARIABLES = (HOME_VARIABLE, CONFIG_VARIABLE, API_KEY_VARIABLE, SECRET_VARIABLE)
 _LOOKS_LIKE = 0.85  # a variable this close to a setting's is taken for a slip of the finger
 
 
@@ -102,55 +105,41 @@ def assemble(
     sources = dict.fromkeys(SCALAR_BY_PATH, "default")
     sources |= dict.fromkeys(parsed.scalars, "file")
     values = dict(parsed.scalars)
-    problems += _lay_environment(values, sources, environ, _credential_variables(parsed))
+    problems += _lay_environment(values, sources, environ)
     problems += _lay_overrides(values, sources, overrides or {})
-    draft = _draft(values, parsed)
-    problems += crosscheck(draft, parsed.names)
+    draft = _draft(values)
+    problems += crosscheck(draft)
     return Loaded(
         path=path,
         config=None if problems else draft,
         draft=draft,
         problems=tuple(problems),
-        warnings=tuple(_misspelt(environ, _credential_variables(parsed))),
+        warnings=tuple(_misspelt(environ)),
         sources=sources,
     )
 
 
-def _draft(values: Mapping[str, Any], parsed: Parsed) -> Config:
+def _draft(values: Mapping[str, Any]) -> Config:
     sections = {
         table: struct(
             **{s.key: values[s.dotted] for s in SCALARS if s.table == table and s.dotted in values}
         )
         for table, struct in SECTIONS.items()
     }
-    builtin = BUILTIN_MODELS if values.get("catalogue.builtin_models", True) else ()
-    models: dict[str, Model] = {
-        model.name: model for model in (*builtin, *parsed.entries["models"])
-    }
-    return Config(
-        **sections,  # type: ignore[arg-type]  # the names and types of SECTIONS are Config's own
-        models=tuple(models.values()),
-        accounts=tuple(parsed.entries["accounts"]),
-        keys=tuple(parsed.entries["keys"]),
-    )
-
-
-def _credential_variables(parsed: Parsed) -> set[str]:
-    return {account.key_env for account in parsed.entries["accounts"] if account.key_env}
+    return Config(**sections)  # type: ignore[arg-type]  # SECTIONS has Config's names and types
 
 
 def _lay_environment(
     values: dict[str, Any],
     sources: dict[str, str],
     environ: Mapping[str, str],
-    credentials: set[str],
 ) -> list[Problem]:
     """Put the environment's settings into `values`; return what is wrong with them."""
     problems = []
     for name in sorted(environ):
         setting = SCALAR_BY_VARIABLE.get(name)
         if setting is None:
-            if _is_in_a_section(name) and name not in credentials:
+            if _is_in_a_section(name):
                 hint = did_you_mean(name, SCALAR_BY_VARIABLE)
                 problems.append(Problem(name, "unknown setting", hint))
             continue
@@ -168,11 +157,11 @@ def _is_in_a_section(name: str) -> bool:
     return any(name.startswith(f"{ENV_PREFIX}{table}_".upper()) for table in SECTIONS)
 
 
-def _misspelt(environ: Mapping[str, str], credentials: set[str]) -> list[Problem]:
+def _misspelt(environ: Mapping[str, str]) -> list[Problem]:
     """Return warnings for variables outside every section that resemble a setting's."""
     warnings = []
     for name in sorted(environ):
-        if not name.startswith(ENV_PREFIX) or name in credentials or _is_in_a_section(name):
+        if not name.startswith(ENV_PREFIX) or _is_in_a_section(name):
             continue
         meant = nearest(name, [*SCALAR_BY_VARIABLE, *_OTHER_VARIABLES], cutoff=_LOOKS_LIKE)
         if meant not in (None, name):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from arkway.control.fields import (
+from arkway.store.fields import (
     DAY_S,
     GIB,
     KIB,

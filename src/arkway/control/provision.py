@@ -1,20 +1,20 @@
 """What would be served now? The configuration and its snapshot, with all that is wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from arkway.control.config import Config
 from arkway.control.files_io import Stamp, read_file, stamp
 from arkway.control.home import config_file
 from arkway.control.load import Loaded, load
 from arkway.control.options import ServeOptions
-from arkway.control.problems import Problem
-from arkway.control.settings import RESTART_SECTIONS
-from arkway.control.snapshot import build
+from arkway.control.snapshot import Built, build
 from arkway.model.catalogue import Snapshot
+from arkway.store.problems import Problem
+from arkway.store.read_io import StoreReader, StoreView
+from arkway.store.secret_io import gateway_secrets
+from arkway.store.version import store_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Provisioned:
     """A configuration ready to be served, or every reason why it is not."""
 
     loaded: Loaded
+    view: StoreView
+    reader: StoreReader | None = field(repr=False)  # None: there is no store yet
     snapshot: Snapshot | None  # None exactly when there are problems
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
@@ -37,25 +39,35 @@ class Provisioned:
             raise ValueError("a configuration with problems cannot be served")
         return self.loaded.config
 
+    @property
+    def needs_first_key(self) -> bool:
+        """Return whether there is no store yet, or one that never had a key."""
+        return self.reader is None or not self.view.was_ever_keyed
 
-def provision(
-    options: ServeOptions, environ: Mapping[str, str], running: Config | None = None
-) -> Provisioned:
+    def close(self) -> None:
+        """Close the store; what was read stays good."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+def provision(options: ServeOptions, environ: Mapping[str, str]) -> Provisioned:
     """Return what `options` and `environ` ask to be served; files are read, nothing is written.
 
     A draft with problems is built all the same, so that its missing credentials show as well.
-    Shapes:  running: the configuration a process began with; its process settings stay in force
-             in the snapshot, whatever the file says now.
+    Errors:  StoreRefused for a store that cannot be used as it is.
     """
     path = config_file(options.home, options.config_path, environ)
     stamps = {path: stamp(path)}
     loaded = load(options.home, options.config_path, environ, options.overrides)
-    stamps |= {name: stamp(name) for name in _named_files(loaded.draft)}
-    draft = loaded.draft if running is None else _keeping(running, loaded.draft)
-    built = build(draft, environ, read_file)
+    reader = _open(options.home, environ)
+    view = reader.read() if reader else StoreView()
+    stamps |= {name: stamp(name) for name in named_files(view)}
+    built = built_from(loaded.draft, view, reader, environ)
     problems = loaded.problems + built.problems
     return Provisioned(
         loaded=loaded,
+        view=view,
+        reader=reader,
         snapshot=None if problems else built.snapshot,
         problems=problems,
         warnings=loaded.warnings + built.warnings,
@@ -63,16 +75,22 @@ def provision(
     )
 
 
-def _keeping(running: Config, draft: Config) -> Config:
-    kept = {section: getattr(running, section) for section in RESTART_SECTIONS}
-    return msgspec.structs.replace(draft, **kept)
+def built_from(
+    config: Config, view: StoreView, reader: StoreReader | None, environ: Mapping[str, str]
+) -> Built:
+    """Return the snapshot of `view`, an empty one where there is no store yet."""
+    if reader is None:
+        return Built(Snapshot({}, (), {}), (), ())
+    return build(config, view, reader.key_secret, environ, read_file)
 
 
-def _named_files(config: Config) -> list[Path]:
-    return [
-        Path(name)
-        for account in config.accounts
-        if account.enabled
-        for name in (account.key_file, account.ca_file)
-        if name
-    ]
+def named_files(view: StoreView) -> list[Path]:
+    """Return the files that the accounts of `view` name."""
+    accounts = [stored.account for stored in view.accounts if stored.account.enabled]
+    return [Path(account.ca_file) for account in accounts if account.ca_file]
+
+
+def _open(home: Path, environ: Mapping[str, str]) -> StoreReader | None:
+    if not store_file(home).exists():
+        return None
+    return StoreReader(home, gateway_secrets(home, environ, make=False))

@@ -1,71 +1,90 @@
-"""Which models, accounts and keys does a configuration mean? Credentials found, names resolved.
+"""Which models, accounts and keys are served? The store's, with clocks and credentials found.
 
-`build` turns a checked `Config` into the `Snapshot` calls use. What it reads from outside (the
-environment, files) comes in as parameters.
+`build` turns a view of the store and the process's settings into the `Snapshot` calls use. What it
+reads from outside (the environment, files) comes in as parameters.
 """
 
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from arkway.control.config import Account, Config, Key, Model
+from arkway.control.config import Config
 from arkway.control.files_io import FileText
-from arkway.control.problems import Problem
 from arkway.control.toml_text import entry_path
-from arkway.control.urls import is_encrypted, is_loopback
 from arkway.model.catalogue import (
+    AccountLimits,
     AccountSpec,
     Clocks,
     Dialect,
-    KeySpec,
     ModelSpec,
+    Price,
     Secret,
     Snapshot,
 )
-from arkway.model.ids import AccountId, TenantId
-
-# A credential travels in one request header, for whose line nginx allows 8 KiB.
-_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,8000}")
-_CREDENTIAL_RULE = "it must be one line of 1 to 8000 visible ASCII characters"
+from arkway.model.ids import AccountId
+from arkway.store.credentials import CREDENTIAL_RULE, is_credential
+from arkway.store.entries import Account, Limits, Model
+from arkway.store.problems import Problem
+from arkway.store.read_io import StoredAccount, StoreView
+from arkway.store.urls import is_encrypted, is_loopback
 
 ReadFile = Callable[[Path], FileText]
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A snapshot, or why there is none."""
+    """A snapshot, and what is wrong with it: accounts with a problem are not in it."""
 
-    snapshot: Snapshot | None  # None exactly when there are problems
+    snapshot: Snapshot
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
 
-def build(config: Config, environ: Mapping[str, str], read_file: ReadFile) -> Built:
-    """Return the snapshot of `config`.
+def build(
+    config: Config,
+    view: StoreView,
+    key_secret: bytes,
+    environ: Mapping[str, str],
+    read_file: ReadFile,
+) -> Built:
+    """Return the snapshot of `view`.
 
-    Accounts that are switched off are left out and their credentials not looked for.
+    Models without a price and whatever is switched off are left out.
     Errors:  none raised: a missing credential or unreadable file is a problem.
+    Cost:    models and accounts; the keys are those of the view.
     """
     sources = _Sources(environ, read_file)
-    models = {model.name: _model(model, config) for model in config.models}
-    by_any_name = models | {alias: spec for spec in models.values() for alias in spec.aliases}
-    accounts = tuple(sources.account(each) for each in config.accounts if each.enabled)
-    keys = [_key(key, by_any_name) for key in config.keys]
+    enabled = [model for model in view.models if model.enabled]
+    served = [
+        _model(each, view.prices[each.name], config) for each in enabled if each.name in view.prices
+    ]
+    by_any_name = {name: each for each in served for name in (each.name, *each.aliases)}
+    found = [sources.account(each) for each in view.accounts if each.account.enabled]
+    accounts = tuple(each for each in found if each is not None)
+    unpriced = [
+        Problem(
+            entry_path("models", model.name),
+            "has no price, so it is not served",
+            "`arkway prices set` gives it one",
+        )
+        for model in enabled
+        if model.name not in view.prices
+    ]
     if not sources.problems:
-        sources.warnings += _unserved(models, accounts)
+        sources.warnings += _unserved(by_any_name, accounts)
     snapshot = Snapshot(
-        models=by_any_name, accounts=accounts, keys={key.sha256: key for key in keys}
+        models=by_any_name,
+        accounts=accounts,
+        keys=view.keys,
+        key_secret=key_secret,
+        revision=view.revision,
+        changed_unix_ms=view.changed_unix_ms,
     )
-    return Built(
-        snapshot=None if sources.problems else snapshot,
-        problems=tuple(sources.problems),
-        warnings=tuple(sources.warnings),
-    )
+    return Built(snapshot, tuple(sources.problems), (*unpriced, *sources.warnings))
 
 
-def _model(model: Model, config: Config) -> ModelSpec:
+def _model(model: Model, price: Price, config: Config) -> ModelSpec:
     usual = config.upstream
     clocks = Clocks(
         connect_s=_first(model.connect_s, usual.connect_s),
@@ -81,23 +100,12 @@ def _model(model: Model, config: Config) -> ModelSpec:
         max_output_tokens=model.max_output_tokens,
         aliases=model.aliases,
         clocks=clocks,
+        price=price,
     )
 
 
 def _first(own_s: float | None, usual_s: float) -> float:
     return usual_s if own_s is None else own_s
-
-
-def _key(key: Key, models: Mapping[str, ModelSpec]) -> KeySpec:
-    """Return the key with aliases in its allow-list replaced by the models they mean."""
-    allowed = frozenset(models[name].name for name in key.models if name in models)
-    return KeySpec(
-        sha256=bytes.fromhex(key.hash.removeprefix("sha256:")),
-        name=key.name,
-        tenant=TenantId(key.tenant),
-        enabled=key.enabled,
-        models=allowed if key.models else None,
-    )
 
 
 def _unserved(models: Mapping[str, ModelSpec], accounts: tuple[AccountSpec, ...]) -> list[Problem]:
@@ -106,7 +114,7 @@ def _unserved(models: Mapping[str, ModelSpec], accounts: tuple[AccountSpec, ...]
         return []  # the embedded model will serve them all
     return [
         Problem(entry_path("models", name), "is served by no account")
-        for name in models
+        for name in dict.fromkeys(model.name for model in models.values())
         if all(each.only_listed_models and name not in each.models for each in accounts)
     ]
 
@@ -120,16 +128,19 @@ class _Sources:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def account(self, account: Account) -> AccountSpec:
-        """Return the account with its credential; what is missing is recorded."""
+    def account(self, stored: StoredAccount) -> AccountSpec | None:
+        """Return the account with its credential; None, and what is missing recorded."""
+        account, before = stored.account, len(self.problems)
         path = entry_path("accounts", account.name)
-        credential = self._credential(path, account)
+        credential = self._credential(path, stored)
         sends_in_clear = credential and not is_encrypted(account.base_url)
         if sends_in_clear and not is_loopback(account.base_url):
             message = "sends its credential unencrypted"
             self.warnings.append(Problem(f"{path}.base_url", message, "use https://"))
         if account.ca_file:
             self._check_authorities(f"{path}.ca_file", account.ca_file)
+        if len(self.problems) > before:
+            return None
         return AccountSpec(
             id=AccountId(account.name),
             dialect=Dialect(account.dialect),
@@ -139,42 +150,29 @@ class _Sources:
             only_listed_models=account.only_listed_models,
             weight=account.weight,
             ca_file=account.ca_file,
+            limits=_limits(account),
+            model_limits={name: _limits(each) for name, each in account.model_limits.items()},
+            is_draining=account.is_draining,
         )
 
-    def _credential(self, path: str, account: Account) -> str:
+    def _credential(self, path: str, stored: StoredAccount) -> str:
         """Return the account's credential; empty when there is none (see `problems`)."""
-        text: str | None
-        if account.key_env:
-            path, text = f"{path}.key_env", self._environ.get(account.key_env, "")
-            absent = f"{account.key_env} is not set in the environment"
-        elif account.key_file:
-            path, text = f"{path}.key_file", self._text_of(f"{path}.key_file", account.key_file)
-            absent = "the file is empty"
-        else:
-            return ""
-        if text is None:
-            return ""
-        text = text.strip()
-        if text and not _CREDENTIAL.fullmatch(text):
-            self.problems.append(Problem(path, "leads to no credential", _CREDENTIAL_RULE))
+        account = stored.account
+        if stored.problem:
+            hint = "give it again: `arkway accounts edit`"
+            self.problems.append(Problem(f"{path}.credential", stored.problem, hint))
+        if not account.key_env:
+            return stored.credential or ""
+        path, text = f"{path}.key_env", self._environ.get(account.key_env, "").strip()
+        absent = f"{account.key_env} is not set in the environment"
+        if text and not is_credential(text):
+            self.problems.append(Problem(path, "leads to no credential", f"it {CREDENTIAL_RULE}"))
         elif not text and is_loopback(account.base_url):
             hint = "none is sent, as the server is on this machine"
             self.warnings.append(Problem(path, absent, hint))
         elif not text:
             self.problems.append(Problem(path, absent))
         return text
-
-    def _text_of(self, path: str, name: str) -> str | None:
-        """Return the text of a credential's file; None, and a problem, when it cannot be read."""
-        try:
-            found = self._read_file(Path(name))
-        except (OSError, ValueError) as error:
-            self.problems.append(_unreadable(path, error))
-            return None
-        if found.is_shared:
-            hint = "chmod 600 makes it private"
-            self.warnings.append(Problem(path, "others may read the file", hint))
-        return found.text
 
     def _check_authorities(self, path: str, name: str) -> None:
         try:
@@ -184,9 +182,9 @@ class _Sources:
         except ssl.SSLError:
             self.problems.append(Problem(path, "holds no certificate in PEM form"))
         except (OSError, ValueError) as error:
-            self.problems.append(_unreadable(path, error))
+            reason = getattr(error, "strerror", None) or str(error)
+            self.problems.append(Problem(path, f"cannot be read: {reason}"))
 
 
-def _unreadable(path: str, error: OSError | ValueError) -> Problem:
-    reason = getattr(error, "strerror", None) or str(error)
-    return Problem(path, f"cannot be read: {reason}")
+def _limits(found: Account | Limits) -> AccountLimits:
+    return AccountLimits(found.requests_per_min, found.tokens_per_min, found.in_flight)

@@ -1,4 +1,4 @@
-"""How is a value written in TOML? Strings, keys and one `[[table]]` block. Pure.
+"""How is a value written in TOML? Strings, keys and values. Pure.
 
 Source: TOML 1.0.0, "String" and "Keys". `tomllib` reads back exactly what was written
 (tests/unit/control/test_toml_text.py).
@@ -6,8 +6,6 @@ Source: TOML 1.0.0, "String" and "Keys". `tomllib` reads back exactly what was w
 
 import re
 from collections.abc import Mapping
-
-import msgspec
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _NAMED_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -49,26 +47,6 @@ def value(item: object) -> str:
         case list() | tuple():
             return f"[{', '.join(map(value, item))}]"
     raise TypeError(f"no TOML for {type(item).__name__}")
-
-
-def block(table: str, entry: msgspec.Struct) -> str:
-    """Return `entry` as a `[[table]]` block; fields at their default are left out."""
-    lines = [f"[[{table}]]"]
-    lines += [f"{key(name)} = {value(item)}" for name, item in given(entry).items()]
-    return "\n".join(lines) + "\n"
-
-
-def given(entry: msgspec.Struct) -> dict[str, object]:
-    """Return the fields of `entry` that differ from their defaults, in order."""
-    fields = msgspec.structs.fields(entry)
-    items = {each.name: getattr(entry, each.name) for each in fields}
-    return {each.name: items[each.name] for each in fields if items[each.name] != _default_of(each)}
-
-
-def _default_of(each: msgspec.structs.FieldInfo) -> object:
-    if each.default_factory is not msgspec.NODEFAULT:
-        return each.default_factory()
-    return each.default
 
 
 def entry_path(table: str, name: str) -> str:

@@ -157,9 +157,13 @@ class KeyLimits:
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """One caller's API key, by the SHA-256 of its text."""
+    """One caller's API key, by the digest of its text (`model.key_digest`).
 
-    sha256: bytes  # 32 bytes
+    While a rotation overlaps, two texts open one key: two specs with one `id`, to which usage and
+    limits belong; the older one expires with the overlap.
+    """
+
+    sha256: bytes  # the digest, 32 bytes: what `Snapshot.keys` finds it by
     name: str
     tenant: TenantId
     enabled: bool = True
@@ -178,4 +182,7 @@ class Snapshot:
 
     models: dict[str, ModelSpec]  # by public name and by alias
     accounts: tuple[AccountSpec, ...]
-    keys: dict[bytes, KeySpec]  # by SHA-256 of the key's text
+    keys: dict[bytes, KeySpec]  # by the digest of the key's text; a revoked one is not in it
+    key_secret: bytes = field(default=b"", repr=False)  # makes digests of texts
+    revision: int = 0  # of the store behind it; grows with every change
+    changed_unix_ms: int = 0  # when the store came to that revision

@@ -114,6 +114,12 @@ class KeyExpired(GatewayError):
     status, code = 401, "key_expired"
 
 
+class IpNotAllowed(GatewayError):
+    """A key used from an address its networks do not allow."""
+
+    status, type, code = 403, "permission_error", "ip_not_allowed"
+
+
 class ModelNotFound(GatewayError):
     """No such model, or not one this key may use: one text for both."""
 

@@ -24,11 +24,9 @@ import uvloop
 from arkway import __version__
 from arkway.admission.limits import Limits
 from arkway.control.config import Config
-from arkway.control.edit import EditError
 from arkway.control.first_key import ensure_first_key
 from arkway.control.home import ledger_file, open_home
 from arkway.control.options import ServeOptions
-from arkway.control.problems import Problem
 from arkway.control.provision import Provisioned, provision
 from arkway.control.watch import Reloader
 from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
@@ -42,9 +40,11 @@ from arkway.routing.pool import Pool
 from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
-from arkway.runtime.secret_io import WeakSecretError, gateway_secret
 from arkway.runtime.seeds_io import LedgerSeeds
 from arkway.runtime.welcome import welcome
+from arkway.store.problems import Problem
+from arkway.store.secret_io import gateway_secrets
+from arkway.store.version import StoreRefused
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
 from arkway.wire.outbox import Outbox
@@ -55,7 +55,7 @@ EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
 TICK_S = 0.1
 # Connections' clocks are seconds long, and there may be thousands of connections.
 SWEEP_EVERY_TICKS = 3
-RELOAD_EVERY_S = 0.5
+RELOAD_EVERY_S = 0.1  # a revoked key is refused within this and the time of a read
 SWITCH_INTERVAL_S = 0.0002
 # A cyclic collection walks every object; calls leave none to find.
 GC_THRESHOLD = (50_000, 20, 50)
@@ -75,15 +75,16 @@ def run(options: ServeOptions) -> int:
         home = open_home(options.home)
         provisioned = provision(options, os.environ)
         first_key = None
-        if not provisioned.problems and not provisioned.config.keys:
-            first_key = ensure_first_key(home, options.config_path, os.environ)
+        if not provisioned.problems and provisioned.needs_first_key:
+            provisioned.close()
+            first_key = ensure_first_key(home)
             provisioned = provision(options, os.environ)
         if provisioned.problems:
             _print_problems(provisioned)
             return EXIT_CONFIG
         _raise_file_limit()
         return uvloop.run(_Gateway(options, provisioned, first_key).run())
-    except EditError as error:
+    except StoreRefused as error:
         print(f"arkway serve: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except StartError as error:
@@ -160,10 +161,7 @@ class _Gateway:
 
     def _compose(self) -> None:
         config, home = self._config, self._options.home
-        try:
-            secret = gateway_secret(home, os.environ)
-        except WeakSecretError as error:
-            raise StartError(str(error), EXIT_CONFIG) from None
+        secret = gateway_secrets(home, os.environ).affinity
         read_buffer = memoryview(bytearray(READ_BYTES))
         outbox = Outbox(asyncio.get_running_loop().call_soon)
         upstream = Upstream(
@@ -287,6 +285,8 @@ class _Gateway:
                 "configuration_applied",
                 accounts=len(self._plane.snapshot.accounts),
                 keys=len(snapshot.keys),
+                revision=snapshot.revision,
+                lag_ms=max(0, time.time_ns() // 1_000_000 - snapshot.changed_unix_ms),
             )
 
     async def _tick(self) -> None:

@@ -1,17 +1,30 @@
 import json
+import re
 
-from arkway.control.keys import hash_of
-from arkway.control.load import load
+import pytest
+
+from arkway.model.key_digest import key_digest
+from arkway.store.engine import open_store
+from support.stores import ENVIRON, SECRET, view_of
+
+
+@pytest.fixture(autouse=True)
+def one_secret(arkway, monkeypatch):
+    monkeypatch.setenv("ARKWAY_SECRET_KEY", SECRET)
+
+
+def specs(arkway):
+    return {spec.name: spec for spec in view_of(arkway.home).keys.values()}
 
 
 def test_the_line_scripts_rely_on(arkway):
     status, out, err = arkway("keys", "create", "--name", "bench", "--json")
 
     made = json.loads(out)
-    (key,) = load(arkway.home, None, {}).config.keys
+    secret = open_store(arkway.home, ENVIRON).secrets.api_keys
     assert (status, err, out.count("\n")) == (0, "", 1)
-    assert made["key"].startswith("sk-")
-    assert made["hash"] == key.hash == hash_of(made["key"])
+    assert re.fullmatch(r"sk-[A-Za-z0-9]{48}", made["key"])
+    assert list(view_of(arkway.home).keys) == [key_digest(secret, made["key"].encode())]
     assert (made["name"], made["tenant"], made["models"]) == ("bench", "default", [])
 
 
@@ -24,74 +37,64 @@ def test_only_the_key_goes_to_standard_output(arkway):
     assert out.strip() not in err
 
 
-def test_the_key_is_kept_nowhere(arkway):
-    _, out, _ = arkway("keys", "create", "--name", "ci")
-
-    assert all(out.strip() not in file.read_text() for file in arkway.home.iterdir())
-
-
-def test_tenant_and_models_are_kept(arkway):
-    arkway(
-        *("keys", "create", "--name", "a b", "--tenant", "t"),
-        *("--model", "Doubao-pro-32k", "--model", "Doubao-1.5-pro-32k"),
+def test_every_rule_has_a_flag_and_none_takes_it_away(arkway):
+    arkway("tenants", "create", "t")
+    status, _, err = arkway(
+        *("keys", "create", "--name", "5", "--tenant", "t", "--model", "Doubao-pro-32k"),
+        *("--expires", "30d", "--allow", "10.0.0.0/8", "--deny", "10.1.0.0/16", "--rpm", "60"),
+        *("--tpm", "600", "--concurrency", "2", "--total-tokens", "9", "--budget", "10"),
+        *("--budget-period", "day", "--on-disconnect", "drain"),
     )
+    assert status == 0, err
+    spec = specs(arkway)["5"]
+    assert (spec.tenant, spec.models, spec.on_disconnect) == ("t", {"Doubao-pro-32k"}, "drain")
+    assert spec.limits.budget_nano == 10 * 10**9
+    assert (spec.limits.requests_per_min, spec.limits.tokens_per_min) == (60, 600)
 
-    (key,) = load(arkway.home, None, {}).config.keys
-    assert (key.name, key.tenant) == ("a b", "t")
-    assert key.models == ("Doubao-pro-32k", "Doubao-1.5-pro-32k")
+    taken = ("model", "expires", "allow", "deny", "rpm", "tpm", "concurrency", "total-tokens")
+    flags = [word for name in (*taken, "budget") for word in (f"--{name}", "none")]
+    status, _, err = arkway("keys", "edit", "5", *flags, "--disable")
+    assert status == 0, err
+
+    spec = specs(arkway)["5"]
+    assert (spec.models, spec.expires_unix_s, spec.enabled) == (None, None, False)
+    assert spec.allowed_networks == spec.denied_networks == ()
+    limits = spec.limits
+    assert {limits.requests_per_min, limits.total_tokens, limits.budget_nano} == {None}
 
 
-def test_what_breaks_a_rule_is_refused(arkway):
+def test_what_breaks_a_rule_is_a_line_each_and_status_2(arkway):
     arkway("keys", "create", "--name", "a")
 
-    assert arkway("keys", "create", "--name", "a") == (2, "", "arkway: keys.a: exists already\n")
-    status, _, err = arkway("keys", "create", "--name", "b", "--model", "Doubao-pro-32")
-    assert status == 2
+    status, out, err = arkway(
+        *("keys", "create", "--name", "a", "--model", "Doubao-pro-32", "--rpm", "many"),
+        *("--budget", "x", "--expires", "3"),
+    )
+
+    assert (status, out) == (2, "")
+    assert sorted(line.split(":")[1].strip() for line in err.splitlines()) == [
+        "budget",
+        "expires",
+        "models",
+        "name",
+        "requests_per_min",
+    ]
     assert "did you mean Doubao-pro-32k?" in err
 
 
-def test_keys_go_into_the_named_file(arkway, tmp_path):
-    named = tmp_path / "named.toml"
+def test_a_key_is_shown_rotated_and_revoked(arkway):
+    first = json.loads(arkway("keys", "create", "--name", "a", "--json")[1])
+    second = json.loads(arkway("keys", "rotate", "a", "--overlap-h", "1", "--json")[1])
+    assert second["id"] == first["id"]
+    assert second["key"] != first["key"]
 
-    arkway("keys", "create", "--name", "a", "--config", named)
+    _, shown, _ = arkway("keys", "show", first["id"])
+    assert "enabled" in shown
+    assert first["key"] not in shown
 
-    assert 'name = "a"' in named.read_text()
-    assert not (arkway.home / "arkway.toml").exists()
-
-
-def test_the_list_shows_names_and_the_beginning_of_hashes(arkway):
-    arkway("keys", "create", "--name", "[bold]a[/bold]")
-
-    status, out, _ = arkway("keys", "list")
-
-    (key,) = load(arkway.home, None, {}).config.keys
-    assert status == 0
-    assert "[bold]a[/bold]" in out
-    assert key.hash[:19] in out
-    assert key.hash not in out
-
-
-def test_the_list_is_data_too(arkway):
-    arkway("keys", "create", "--name", "a")
-
-    _, out, _ = arkway("keys", "list", "--json")
-
-    (entry,) = json.loads(out)
-    assert entry.keys() == {"name", "tenant", "enabled", "models", "hash"}
-
-
-def test_a_list_of_nothing_is_empty_data(arkway):
-    assert arkway("keys", "list", "--json") == (0, "[]\n", "")
-
-
-def test_a_broken_configuration_lists_nothing(arkway):
-    arkway.home.mkdir()
-    (arkway.home / "arkway.toml").write_text("[sever]\n[lgo]\n")
-
-    status, out, err = arkway("keys", "list")
-
-    assert (status, out) == (2, "")
-    assert err.splitlines() == [
-        "arkway: sever: unknown section; did you mean server?",
-        "arkway: lgo: unknown section; did you mean log?",
-    ]
+    assert arkway("keys", "revoke", "a")[0] == 0
+    assert arkway("keys", "list", "--json")[1] == "[]\n"
+    (listed,) = json.loads(arkway("keys", "list", "--all", "--json")[1])
+    assert listed["revoked_unix_ms"] is not None
+    assert "revoked" in arkway("keys", "list", "--all")[1]
+    assert arkway("keys", "show", "a")[0] == 2

@@ -1,7 +1,7 @@
 import pytest
 
 from arkway.cli.output import Failure, dimmed, print_json, print_table, remark
-from arkway.control.problems import Problem
+from arkway.store.problems import Problem
 
 
 def test_json_is_one_line_of_plain_unicode(capsys):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkway.control.config import BUILTIN_MODELS, Config
+from arkway.control.config import Config
 from arkway.control.load import MAX_CONFIG_BYTES, assemble, load
 from arkway.control.settings import SCALARS
 
@@ -23,7 +23,7 @@ def lines(problems):
 def test_nothing_at_all_is_a_configuration():
     loaded = assembled()
 
-    assert loaded.config == Config(models=BUILTIN_MODELS)
+    assert loaded.config == Config()
     assert set(loaded.sources.values()) == {"default"}
     assert loaded.sources.keys() == {setting.dotted for setting in SCALARS}
 
@@ -59,7 +59,7 @@ def test_every_setting_is_a_variable_too(setting):
 
     assert loaded.problems == ()
     assert loaded.sources[setting.dotted] == setting.variable
-    assert loaded.config == Config(models=BUILTIN_MODELS)
+    assert loaded.config == Config()
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,6 @@ def test_a_section_misspelt_in_a_variable_is_a_warning():
     ]
 
 
-def test_a_credentials_variable_may_look_like_a_setting():
-    text = (
-        "[[accounts]]\nname = 'a'\ndialect = 'ark'\nbase_url = 'https://h'\n"
-        "key_env = 'ARKWAY_UPSTREAM_KEY'"
-    )
-
-    assert assembled(text, {"ARKWAY_UPSTREAM_KEY": "x"}).problems == ()
-    assert assembled("", {"ARKWAY_UPSTREAM_KEY": "x"}).problems != ()
-
-
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
@@ -121,23 +111,6 @@ def test_flags_keep_the_rules_too(overrides, problem):
     assert lines(assembled(overrides=overrides).problems) == [problem]
 
 
-def test_models_of_ones_own_join_the_built_in_ones():
-    text = (
-        "[[models]]\nname = 'Doubao-pro-32k'\nmax_output_tokens = 1\n"
-        "[[models]]\nname = 'mine'\nupstream_model = 'm'\ncontext_tokens = 9\nmax_output_tokens = 9"
-    )
-
-    models = {model.name: model for model in assembled(text).config.models}
-
-    assert models.keys() == {*(model.name for model in BUILTIN_MODELS), "mine"}
-    assert models["Doubao-pro-32k"].max_output_tokens == 1
-
-
-def test_the_built_in_models_can_be_left_out():
-    assert assembled("[catalogue]\nbuiltin_models = false").config.models == ()
-    assert assembled(environ={"ARKWAY_CATALOGUE_BUILTIN_MODELS": "false"}).config.models == ()
-
-
 def test_all_problems_come_at_once():
     text = """
         port = 1
@@ -148,18 +121,6 @@ def test_all_problems_come_at_once():
         max_buffered_body_bytes = 1024
         [[accounts]]
         name = "a"
-        dialect = "arc"
-        base_url = "ftp://h"
-        [[accounts]]
-        name = "b"
-        dialect = "ark"
-        base_url = "https://h"
-        weight = 0
-        models = { "nope" = "x" }
-        [[keys]]
-        name = "k"
-        hash = "x"
-        models = ["nope"]
     """
     environ = {"ARKWAY_LOG_LEVEL": "x"}
 
@@ -170,15 +131,10 @@ def test_all_problems_come_at_once():
     assert places == [
         "port",
         "server.port",
-        "accounts.a.dialect",
-        "accounts.a.base_url",
-        "accounts.b.weight",
-        "accounts.b",
-        "keys.k.hash",
+        "accounts",
         "ARKWAY_LOG_LEVEL",
         "server.ops_port (command line)",
         "limits.max_buffered_body_bytes",
-        "accounts.b.models",
     ]
 
 

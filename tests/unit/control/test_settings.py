@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkway.control.settings import ARRAY_FIELDS, SCALAR_BY_PATH, SCALAR_BY_VARIABLE, SCALARS
+from arkway.control.settings import SCALAR_BY_PATH, SCALAR_BY_VARIABLE, SCALARS
+from arkway.store.entries import Account, Key
+from arkway.store.schema import fields_of
 
 PORT = SCALAR_BY_PATH["server.port"]
 DRAIN = SCALAR_BY_PATH["server.drain_s"]
 LEVEL = SCALAR_BY_PATH["log.level"]
-BUILTIN = SCALAR_BY_PATH["catalogue.builtin_models"]
-ACCOUNT = {field.key: field for field in ARRAY_FIELDS["accounts"]}
+ACCOUNT = fields_of(Account)
+ENABLED = ACCOUNT["enabled"]
 
 
 def test_a_setting_has_one_name_in_the_file_and_one_in_the_environment():
@@ -26,7 +28,7 @@ def test_a_setting_has_one_name_in_the_file_and_one_in_the_environment():
         (PORT, "integer, 0 to 65535"),
         (DRAIN, "number, 0 to 86400"),
         (LEVEL, 'one of "debug", "info", "warning", "error"'),
-        (BUILTIN, "boolean"),
+        (ENABLED, "boolean"),
         (ACCOUNT["weight"], "integer, 1 to 1000"),
         (ACCOUNT["key_env"], "string, the name of an environment variable"),
         (
@@ -52,8 +54,8 @@ def test_rules_are_said_in_words(setting, rule):
         (DRAIN, math.inf, "must be a number, 0 to 86400, got inf"),
         (LEVEL, "loud", 'must be one of "debug", "info", "warning", "error"'),
         (LEVEL, 3, 'must be one of "debug", "info", "warning", "error", got 3'),
-        (BUILTIN, 1, "must be a boolean, got 1"),
-        (BUILTIN, [], "must be a boolean, got an array"),
+        (ENABLED, 1, "must be a boolean, got 1"),
+        (ENABLED, [], "must be a boolean, got an array"),
         (ACCOUNT["key_env"], "sk-abc", "must be a string, the name of an environment variable"),
     ],
 )
@@ -67,9 +69,7 @@ def test_a_refusal_names_the_rule_and_never_a_text(setting, value, message):
 @pytest.mark.parametrize("key", ["name", "tenant"])
 @pytest.mark.parametrize("text", ["", "a\n", "a\0b", "\x7f", "x" * 129, "\ud800"])
 def test_labels_hold_no_control_characters_and_have_a_length(key, text):
-    fields = {field.key: field for field in ARRAY_FIELDS["keys"]}
-
-    assert not fields[key].accepts(text)
+    assert not fields_of(Key)[key].accepts(text)
 
 
 @given(st.integers(0, 65535))
@@ -88,7 +88,7 @@ def test_environment_text_that_is_no_number_is_refused_without_being_shown(text)
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
 def test_environment_booleans_are_words(text, value):
-    assert BUILTIN.check(text, is_text=True) is value
+    assert ENABLED.check(text, is_text=True) is value
 
 
 def test_whole_numbers_are_numbers():

@@ -2,32 +2,37 @@ import ssl
 
 import pytest
 
-from arkway.control.config import BUILTIN_MODELS, Account, Config, Key, Model, Upstream
+from arkway.control.config import BUILTIN_MODELS, Config, Upstream
 from arkway.control.files_io import FileText
 from arkway.control.snapshot import build
-from arkway.model.catalogue import Clocks, Dialect, Secret
+from arkway.model.catalogue import AccountLimits, Clocks, Dialect, KeySpec, Price, Secret
+from arkway.store.entries import Account, Limits, Model
+from arkway.store.read_io import StoredAccount, StoreView
 
-HASH = "sha256:" + "ab" * 32
+PRICE = Price(9, "CNY", 1, 1, 1)
+PRICES = {
+    model.name: Price(number, "CNY", 3, 2, 4) for number, model in enumerate(BUILTIN_MODELS, 1)
+}
 
 
-def account(name="a", **fields):
+def account(name="a", credential=None, problem="", **fields):
     usual = {"dialect": "ark", "base_url": "https://h"}
-    return Account(name=name, **usual | fields)
+    return StoredAccount(Account(name=name, **usual | fields), credential, problem)
 
 
 def local(**fields):
     return account(base_url="http://127.0.0.1:1/v1", **fields)
 
 
-def built(*accounts, environ=None, files=None, **parts):
+def built(*accounts, environ=None, files=None, config=Config(), **parts):
     def read_file(path):
         found = (files or {}).get(str(path))
         if found is None:
             raise FileNotFoundError(2, "No such file or directory")
         return found
 
-    config = Config(**{"models": BUILTIN_MODELS, "accounts": accounts} | parts)
-    return build(config, environ or {}, read_file)
+    view = StoreView(**{"accounts": accounts, "prices": PRICES} | parts)
+    return build(config, view, b"key secret", environ or {}, read_file)
 
 
 def lines(problems):
@@ -46,27 +51,11 @@ def test_an_account_comes_out_with_its_credential():
     assert found.problems == found.warnings == ()
 
 
-def test_a_credential_comes_from_a_file_without_the_blanks_around_it():
-    found = built(account(key_file="/s"), files={"/s": FileText("\n sk-1 \n", is_shared=False)})
-
-    assert found.snapshot.accounts[0].credential == Secret("sk-1")
-    assert found.warnings == ()
-
-
-def test_a_file_that_others_can_read_is_a_warning():
-    found = built(account(key_file="/s"), files={"/s": FileText("sk-1", is_shared=True)})
-
-    assert found.snapshot is not None
-    assert lines(found.warnings) == [
-        "accounts.a.key_file: others may read the file; chmod 600 makes it private"
-    ]
-
-
 @pytest.mark.parametrize("environ", [{}, {"K": ""}, {"K": " \n"}])
 def test_a_missing_credential_refuses_the_configuration(environ):
     found = built(account(key_env="K"), environ=environ)
 
-    assert found.snapshot is None
+    assert found.snapshot.accounts == ()
     assert lines(found.problems) == ["accounts.a.key_env: K is not set in the environment"]
 
 
@@ -86,19 +75,6 @@ def test_on_this_machine_no_credential_needs_no_word():
     found = built(local())
 
     assert found.problems == found.warnings == ()
-
-
-@pytest.mark.parametrize("make", [account, local])
-def test_a_file_that_is_not_there_refuses_everywhere(make):
-    assert lines(built(make(key_file="/s")).problems) == [
-        "accounts.a.key_file: cannot be read: No such file or directory"
-    ]
-
-
-def test_an_empty_file_is_no_credential():
-    found = built(account(key_file="/s"), files={"/s": FileText("\n", is_shared=False)})
-
-    assert lines(found.problems) == ["accounts.a.key_file: the file is empty"]
 
 
 @pytest.mark.parametrize("text", ["sk 1", "sk\n1", "sk\r\nX-Evil: 1", "schlüssel", "x" * 8001])
@@ -128,11 +104,13 @@ def test_an_account_that_is_switched_off_is_left_alone():
 
 
 def test_all_missing_credentials_come_at_once():
-    found = built(account(key_env="K"), account("b", key_file="/s"), account("c", ca_file="/c"))
+    found = built(
+        account(key_env="K"), account("b", problem="does not open"), account("c", ca_file="/c")
+    )
 
     assert [problem.path for problem in found.problems] == [
         "accounts.a.key_env",
-        "accounts.b.key_file",
+        "accounts.b.credential",
         "accounts.c.ca_file",
     ]
 
@@ -162,7 +140,7 @@ def test_models_are_found_by_name_and_by_alias():
         name="m", upstream_model="u", context_tokens=9, max_output_tokens=9, aliases=("x", "y")
     )
 
-    models = built(models=(model,)).snapshot.models
+    models = built(models=(model,), prices={"m": PRICE}).snapshot.models
 
     assert models.keys() == {"m", "x", "y"}
     assert models["x"] is models["m"]
@@ -171,33 +149,15 @@ def test_models_are_found_by_name_and_by_alias():
 def test_a_models_own_clocks_win_over_the_usual_ones():
     model = Model(name="m", upstream_model="u", context_tokens=9, max_output_tokens=9, total_s=7.0)
 
-    found = built(models=(model,), upstream=Upstream(connect_s=1.0))
+    found = built(
+        models=(model,), prices={"m": PRICE}, config=Config(upstream=Upstream(connect_s=1.0))
+    )
 
     assert found.snapshot.models["m"].clocks == Clocks(connect_s=1.0, total_s=7.0)
 
 
 def test_the_usual_clocks_are_those_of_the_catalogue():
     assert built().snapshot.models["Doubao-pro-32k"].clocks == Clocks()
-
-
-def test_keys_are_found_by_hash():
-    key = Key(name="k", hash=HASH, tenant="t", enabled=False)
-
-    (spec,) = built(keys=(key,)).snapshot.keys.values()
-
-    assert built(keys=(key,)).snapshot.keys == {b"\xab" * 32: spec}
-    assert (spec.name, spec.tenant, spec.enabled, spec.models) == ("k", "t", False, None)
-
-
-def test_aliases_in_an_allow_list_mean_their_models():
-    model = Model(
-        name="m", upstream_model="u", context_tokens=9, max_output_tokens=9, aliases=("x",)
-    )
-    key = Key(name="k", hash=HASH, models=("x",))
-
-    (spec,) = built(models=(model,), keys=(key,)).snapshot.keys.values()
-
-    assert spec.models == {"m"}
 
 
 def test_a_model_that_nobody_serves_is_a_warning():
@@ -214,3 +174,57 @@ def test_no_path_of_a_credential_shows_it():
 
     assert "hunter2" not in repr(found)
     assert "hunter2" not in repr(FileText("hunter2", is_shared=False))
+
+
+def test_a_sealed_credential_is_used_and_one_that_does_not_open_is_not():
+    found = built(account(credential="sk-1"), account("b", "", problem="does not open"))
+
+    assert [spec.credential for spec in found.snapshot.accounts] == [Secret("sk-1")]
+    assert lines(found.problems) == [
+        "accounts.b.credential: does not open; give it again: `arkway accounts edit`"
+    ]
+    assert "sk-1" not in repr(found)
+
+
+def test_the_keys_are_those_of_the_view():
+    keys = {b"d": KeySpec(b"d", "k", "t")}
+
+    found = built(keys=keys, revision=7, changed_unix_ms=9).snapshot
+
+    assert found.keys is keys
+    assert (found.key_secret, found.revision, found.changed_unix_ms) == (b"key secret", 7, 9)
+
+
+def test_a_model_without_a_price_is_not_served():
+    prices = {name: price for name, price in PRICES.items() if name != "Doubao-pro-32k"}
+
+    found = built(prices=prices)
+
+    assert found.snapshot.models.keys() == prices.keys()
+    assert found.snapshot.models["Doubao-1.5-pro-32k"].price is PRICES["Doubao-1.5-pro-32k"]
+    assert lines(found.warnings) == [
+        "models.Doubao-pro-32k: has no price, so it is not served; `arkway prices set` gives it one"
+    ]
+
+
+def test_a_model_that_is_switched_off_is_not_served_and_not_missed():
+    off = Model(name="m", upstream_model="u", context_tokens=9, max_output_tokens=9, enabled=False)
+
+    found = built(models=(off,), prices={"m": PRICE})
+
+    assert (found.snapshot.models, found.warnings) == ({}, ())
+
+
+def test_limits_and_draining_come_along():
+    (spec,) = built(
+        local(
+            requests_per_min=1,
+            in_flight=2,
+            model_limits={"Doubao-pro-32k": Limits(tokens_per_min=3)},
+            is_draining=True,
+        )
+    ).snapshot.accounts
+
+    assert spec.limits == AccountLimits(1, None, 2)
+    assert spec.model_limits == {"Doubao-pro-32k": AccountLimits(None, 3, None)}
+    assert spec.is_draining

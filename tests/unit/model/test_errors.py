@@ -26,6 +26,7 @@ CONTRACT = {
         "key_expired",
         "key_disabled",
     },
+    (403, "permission_error"): {"ip_not_allowed"},
     (404, "invalid_request_error"): {"model_not_found", "unknown_url"},
     (405, "invalid_request_error"): {"method_not_allowed"},
     (408, "invalid_request_error"): {"request_timeout"},

@@ -6,18 +6,18 @@ import pytest
 
 from arkway.control.options import ServeOptions
 from arkway.runtime.serve import EXIT_CONFIG, EXIT_FAILED, run
+from arkway.store import accounts, keys
+from arkway.store.engine import open_store
+from support.stores import ENVIRON, SECRET, do, fresh_store
 
 # A failed start leaves open sockets to the end of its process, which here is not its own; uvloop
 # does not survive a ResourceWarning that is an error.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
-ACCOUNT = "[[accounts]]\nname = 'a'\ndialect = 'openai'\nbase_url = 'http://127.0.0.1:9'\n"
-KEY = f"[[keys]]\nname = 'k'\nhash = 'sha256:{'0' * 64}'\n"
-
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch):
-    monkeypatch.delenv("ARKWAY_SECRET_KEY", raising=False)
+    monkeypatch.setenv("ARKWAY_SECRET_KEY", SECRET)
 
 
 @pytest.fixture
@@ -26,7 +26,11 @@ def taken():
         yield other.getsockname()[1]
 
 
-def start(capsys, home, text=ACCOUNT + KEY, **options):
+def start(capsys, home, text=None, **options):
+    store = fresh_store(home)
+    do(store, keys.create, {"name": "k"})
+    account = {"name": "a", "dialect": "openai", "base_url": "http://127.0.0.1:9"}
+    do(store, accounts.create, account)
     if text is not None:
         (home / "arkway.toml").write_text(text)
     overrides = {"server.host": "127.0.0.1", "server.port": 0, "server.ops_port": 0}
@@ -103,3 +107,33 @@ def test_a_home_that_cannot_be_made_says_so_in_one_line(capsys, tmp_path):
     (line,) = capsys.readouterr().err.splitlines()
     assert status != 0
     assert line.startswith("arkway serve: ")
+
+
+def test_another_schema_is_one_line_that_says_what_to_do(capsys, tmp_path):
+    fresh_store(tmp_path)
+    with open_store(tmp_path, ENVIRON).engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+
+    status = run(ServeOptions(home=tmp_path))
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert status == EXIT_CONFIG
+    assert "run `arkway db upgrade`" in line
+
+
+def test_another_secret_is_one_line(capsys, tmp_path, monkeypatch):
+    fresh_store(tmp_path)
+    monkeypatch.setenv("ARKWAY_SECRET_KEY", "another secret, as long as it has to be")
+
+    status = run(ServeOptions(home=tmp_path))
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert status == EXIT_CONFIG
+    assert "made with another secret" in line
+
+
+def test_accounts_in_the_file_say_where_they_belong(capsys, tmp_path):
+    status, lines = start(capsys, tmp_path, "[[accounts]]\nname = 'a'\n")
+
+    assert status == EXIT_CONFIG
+    assert "arkway config import" in lines[1]

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from arkway.control.problems import Problem, did_you_mean, nearest
 from arkway.control.settings import SCALAR_BY_PATH, SCALAR_BY_VARIABLE
+from arkway.store.problems import Problem, did_you_mean, nearest
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz_"
 

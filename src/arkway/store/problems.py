@@ -22,6 +22,14 @@ class Problem:
         return f"{self.path}: {self.message}" + (f"; {self.hint}" if self.hint else "")
 
 
+class Refused(Exception):
+    """The change was not made; every problem is named."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
 def nearest(name: str, candidates: Iterable[str], *, cutoff: float = _CLOSE_ENOUGH) -> str | None:
     """Return the candidate most like `name`, ignoring case; None when none is close."""
     by_folded = {candidate.casefold(): candidate for candidate in candidates}

@@ -1,6 +1,6 @@
 import pytest
 
-from arkway.control.urls import is_encrypted, is_loopback, normalise_base_url
+from arkway.store.urls import is_encrypted, is_loopback, normalise_base_url
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
-"""Which settings can change while traffic runs? Models, accounts and keys."""
+"""Which parameters do models, accounts and keys have? Their rules and reasons, in one place.
+
+Validation (`schema.read_entry`), the command line's help and docs/config.md read these classes.
+They hold what is decided about an entry; ids, times and secrets are the store's own.
+"""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from arkway.control.fields import Duration, FilePath, Label, LongDuration, about
+from arkway.store.fields import Duration, FilePath, Label, LongDuration, about
 
 _ACCOUNT_NAME = Meta(
     pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z",
@@ -14,26 +18,30 @@ _VARIABLE = Meta(
     pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}\Z",
     extra={"rule": "string, the name of an environment variable"},
 )
-_KEY_HASH = Meta(
-    pattern=r"^sha256:[0-9a-f]{64}\Z",
-    extra={"rule": "string, sha256: and 64 lower-case hexadecimal digits"},
-)
+MAX_UNIX_S = 253_402_300_799  # the last second of the year 9999
+MAX_NANO = 10**18  # a billion of the currency; fits the 64 bits of a database
+_MAX_COUNT = 10**15
+
+Count = Annotated[int, Meta(ge=1, le=_MAX_COUNT)]
+Network = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-fA-F.:/]{2,50}\Z",
+        extra={"rule": "string, an IPv4 or IPv6 network such as 10.0.0.0/8"},
+    ),
+]
 
 
-class Catalogue(Struct, frozen=True, kw_only=True):
-    """Which models are there without a `[[models]]` entry?"""
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What an upstream allows an account for one model; None: none is known."""
 
-    builtin_models: Annotated[
-        bool,
-        about(
-            "Whether the four built-in models are served beside those of `[[models]]`.",
-            "callers of Doubao's own API find the names they know",
-        ),
-    ] = True
+    requests_per_min: Count | None = None
+    tokens_per_min: Count | None = None
+    in_flight: Count | None = None
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model callers can name. An entry named like a built-in model overrides what it sets."""
+    """A model callers can name. Without a price it is not served: its calls could not be booked."""
 
     name: Annotated[
         Label, about("The public name, matched exactly.", "what callers send as `model`")
@@ -54,6 +62,9 @@ class Model(Struct, frozen=True, kw_only=True):
         tuple[Label, ...],
         about("Other names for the same model.", "renames without breaking callers"),
     ] = ()
+    enabled: Annotated[
+        bool, about("Whether it is served.", "a retired name can be kept with its prices")
+    ] = True
     connect_s: Annotated[
         Duration | None, about("Overrides upstream.connect_s.", "as upstream unless set")
     ] = None
@@ -100,15 +111,8 @@ class Account(Struct, frozen=True, kw_only=True):
     key_env: Annotated[
         Annotated[str, _VARIABLE] | None,
         about(
-            "Environment variable that holds the credential.",
-            "give this or key_file; a server on loopback may have neither",
-        ),
-    ] = None
-    key_file: Annotated[
-        FilePath | None,
-        about(
-            "File that holds the credential, surrounding blanks ignored.",
-            "for mounted secrets; a changed file is read again while running",
+            "Environment variable that holds the credential; read when the gateway starts.",
+            "without it the credential is in the store, sealed; a server on loopback needs none",
         ),
     ] = None
     models: Annotated[
@@ -138,19 +142,29 @@ class Account(Struct, frozen=True, kw_only=True):
     enabled: Annotated[
         bool, about("Whether calls may go there.", "switching off is not forgetting")
     ] = True
+    is_draining: Annotated[
+        bool,
+        about("Finish what runs and take nothing new.", "an account is emptied before it goes"),
+    ] = False
+    requests_per_min: Annotated[
+        Count | None, about("What the upstream allows one model of it.", "none known unless set")
+    ] = None
+    tokens_per_min: Annotated[
+        Count | None, about("What the upstream allows one model of it.", "none known unless set")
+    ] = None
+    in_flight: Annotated[
+        Count | None, about("Calls at once to one model of it.", "none known unless set")
+    ] = None
+    model_limits: Annotated[
+        dict[str, Limits],
+        about("Limits of single models, by public name.", "upstreams grant them by model"),
+    ] = {}
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """A caller's API key, by its hash: `arkway keys create` makes both."""
+    """A caller's API key: what its holder may do."""
 
     name: Annotated[Label, about("Unique name.", "what logs and metrics show instead of the key")]
-    hash: Annotated[
-        str,
-        _KEY_HASH,
-        about(
-            "SHA-256 of the key's text.", "a leaked file opens no door; keys are 285 random bits"
-        ),
-    ]
     tenant: Annotated[
         Label, about("Whose key it is.", "conversations of two tenants never meet")
     ] = "default"
@@ -158,7 +172,52 @@ class Key(Struct, frozen=True, kw_only=True):
         bool,
         about("Whether the key is accepted.", "a switched-off key is told so: 401 key_disabled"),
     ] = True
+    expires_unix_s: Annotated[
+        Annotated[int, Meta(ge=0, le=MAX_UNIX_S)] | None,
+        about("When it stops being accepted.", "a key that ends by itself cannot be forgotten"),
+    ] = None
     models: Annotated[
         tuple[Label, ...],
         about("Names of the models the key may use; empty: all.", "others are 404 to it"),
     ] = ()
+    allowed_networks: Annotated[
+        tuple[Network, ...],
+        about("Networks it may be used from; empty: all.", "a stolen key is of no use elsewhere"),
+    ] = ()
+    denied_networks: Annotated[
+        tuple[Network, ...],
+        about("Networks it may not be used from.", "wins over the allowed ones"),
+    ] = ()
+    requests_per_min: Annotated[
+        Count | None, about("Calls a minute.", "one caller's loop is not everybody's outage")
+    ] = None
+    tokens_per_min: Annotated[
+        Count | None, about("Tokens a minute, input and output together.", "calls differ in size")
+    ] = None
+    concurrency: Annotated[
+        Count | None, about("Calls in progress at once.", "slow calls are not seen by rates")
+    ] = None
+    total_tokens: Annotated[
+        Count | None,
+        about("Tokens for ever, all classes; reaching it suspends the key.", "a prepaid quota"),
+    ] = None
+    budget_nano: Annotated[
+        Annotated[int, Meta(ge=0, le=MAX_NANO)] | None,
+        about("Money per `budget_period`, in 1e-9 of CNY.", "spending ends where it was meant to"),
+    ] = None
+    budget_period: Annotated[
+        Literal["day", "month", "total"], about("When the budget starts afresh (UTC).", "bills")
+    ] = "total"
+    on_disconnect: Annotated[
+        Literal["cancel", "drain"],
+        about(
+            "What becomes of an answer whose caller has left.",
+            "cancel saves tokens, drain knows exactly how many there were",
+        ),
+    ] = "cancel"
+
+
+class Tenant(Struct, frozen=True, kw_only=True):
+    """Somebody who holds keys."""
+
+    name: Annotated[Label, about("Unique name.", "what keys and reports name")]

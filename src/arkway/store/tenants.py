@@ -1,0 +1,52 @@
+"""Who holds keys? Tenants: made once, named by their keys for ever."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, func, insert, select
+
+from arkway.store import tables
+from arkway.store.changes import Change
+from arkway.store.entries import Tenant
+from arkway.store.problems import Problem, Refused
+from arkway.store.schema import read_entry
+
+
+def create(change: Change, raw: Mapping[str, object]) -> Tenant:
+    """Make a tenant.
+
+    Errors:  Refused, with every problem.
+    """
+    problems: list[Problem] = []
+    tenant = read_entry(Tenant, raw, None, problems)
+    if tenant is not None and tenant.name in names(change.connection):
+        problems.append(Problem("name", f'"{tenant.name}" exists already'))
+    if tenant is None or problems:
+        raise Refused(*problems)
+    change.connection.execute(
+        insert(tables.tenants).values(name=tenant.name, created_unix_ms=change.now_ms)
+    )
+    change.record("create", ("tenant", tenant.name), {}, {"name": tenant.name})
+    return tenant
+
+
+def names(connection: Connection) -> set[str]:
+    """Return the tenants there are."""
+    return set(connection.scalars(select(tables.tenants.c.name)))
+
+
+def list_all(connection: Connection) -> list[dict[str, object]]:
+    """Return the tenants in the order of their names, each with its number of living keys."""
+    keys = tables.api_keys
+    alive = keys.c.revoked_unix_ms.is_(None)
+    counted = (
+        select(keys.c.tenant, func.count().label("living")).where(alive).group_by(keys.c.tenant)
+    ).subquery()
+    tenants = tables.tenants
+    found = connection.execute(
+        select(tenants.c.name, tenants.c.created_unix_ms, func.coalesce(counted.c.living, 0))
+        .join_from(tenants, counted, counted.c.tenant == tenants.c.name, isouter=True)
+        .order_by(tenants.c.name)
+    )
+    return [
+        {"name": name, "created_unix_ms": created, "keys": count} for name, created, count in found
+    ]
