@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from arkway.ledger.entry import End, Intent
+from arkway.ledger.entry import End, Intent, Outcome
 from arkway.ledger.price import classes, cost_nano
 from arkway.ledger.settle import Known, verdict
 from arkway.model.catalogue import Price
@@ -112,6 +112,8 @@ class Booking(msgspec.Struct, eq=False):
                 end.tokens_per_byte,
             )
         )
+        if outcome is Outcome.CALLER_LEFT and end.has_caller:
+            outcome = Outcome.REVOKED
         entry = End(
             self.intent.request_id,
             self.intent.attempt,
@@ -143,6 +145,7 @@ class Ended(msgspec.Struct, frozen=True):
     first_token_ms: int
     total_ms: int
     affinity: str
+    has_caller: bool  # the caller is still there: if the attempt was aborted, it was by us
 
 
 def _unavailable() -> LedgerUnavailable:

@@ -16,11 +16,13 @@ from functools import partial
 import msgspec
 
 from arkway.admission.authenticate import authenticate, check_not_expired
+from arkway.admission.days import asked_days
 from arkway.admission.estimate import NOTHING
 from arkway.admission.limits import has_no_limits
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
 from arkway.booking import Result
+from arkway.ledger.explain import usage_list
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
 from arkway.model.call import Caller, Target
@@ -100,6 +102,10 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
             if request.head is not None:
                 exchange.door.memo = _Known(request.head, plane.snapshot, caller, wait_s)
             await _chat(exchange, plane, caller, wait_s)
+        elif route.endpoint is Endpoint.GET_USAGE:
+            days = asked_days(request.query, plane.unix_ms())
+            lines = plane.usage(caller.key.id, days)
+            exchange.respond(200, encode(usage_list(lines, days)))
         else:
             _models(exchange, plane, caller, route)
     except GatewayError as error:
@@ -111,6 +117,7 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
 async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float | None) -> None:
     """One chat completion: `POST /v1/chat/completions`."""
     request, limits, snapshot = exchange.request, plane.limits, plane.snapshot
+    exchange.key_digest = caller.key.sha256
     if plane.is_draining:
         raise Draining("This node is stopping; try again.", retry_after_s=1.0)
     if plane.calls >= limits.max_in_flight:

@@ -11,10 +11,12 @@ from arkway.admission.estimate import Estimator
 from arkway.admission.limits import Limits, Reservation, has_no_limits
 from arkway.booking import Booking, Ended, Ledger, Result
 from arkway.ledger.entry import End, Intent
+from arkway.ledger.read_io import UsageLine
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Caller, Target
 from arkway.model.catalogue import Dialect, Snapshot
 from arkway.model.errors import InvalidJson
+from arkway.model.ids import KeyId
 from arkway.model.outcome import AttemptFailed
 from arkway.model.usage import Usage
 from arkway.routing.pool import Plan, Pool
@@ -56,6 +58,9 @@ class Plane(Protocol):
 
     def unix_ms(self) -> int:
         """Milliseconds since the epoch."""
+
+    def usage(self, key_id: KeyId, days: tuple[str, str]) -> list[UsageLine]:
+        """What a key has used, by day and model. Shapes: days: the first and the last, UTC."""
 
     def settle(self, held: Reservation, tokens: int, cost_nano: int) -> None:
         """Put what a call used in the place of what was held of its key's limits."""
@@ -175,6 +180,7 @@ class Work(msgspec.Struct, eq=False):
                 int((first_s - received_s) * 1000) if first_s else 0,
                 int((plane.time() - received_s) * 1000),
                 self.plan.affinity(target.account.id)._value_,
+                not self.exchange.is_over,
             ),
         )
         if end is not None:

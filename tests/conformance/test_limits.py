@@ -100,6 +100,10 @@ def test_what_was_used_is_in_the_ledger_and_explained(gateway):
     assert "settle: answered, upstream status 200" in story
     assert "10 input + 5 output tokens, as the upstream counted" in story
     assert "/ 1000000 = " in story
+    (mine,) = gateway.call("GET", "/v1/usage", key=key).json()["data"]
+    assert (mine["requests"], mine["uncached_input_tokens"], mine["output_tokens"]) == (1, 10, 5)
+    assert mine["model"] == "Doubao-1.5-pro-32k"
+    assert gateway.call("GET", "/v1/usage?days=3", key=key).error["param"] == "query"
     usage = json.loads(gateway.arkway("usage", "--by", "key,model", "--json"))
     assert sum(line["attempts"] for line in usage) > 10
     assert json.loads(gateway.arkway("ledger", "verify", "--json"))["faults"] == []

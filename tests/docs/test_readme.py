@@ -122,7 +122,11 @@ CURLS = [*of("curl"), *of("curl", API)]
 
 @pytest.mark.parametrize("words", CURLS, ids=lambda words: words[-1][:60])
 def test_curl_calls_would_be_accepted(words, snapshot):
-    url = next(word for word in words if "/chat/completions" in word)
+    url = next(word for word in words if "/v1/" in word or "$ARKWAY_URL" in word)
+    if "/chat/completions" not in url:
+        path = "/v1/" + url.partition("/v1/")[2].partition("?")[0]
+        assert match(b"GET", path.encode())
+        return
     path = "/v1/" + url.partition("/v1/")[2] if "/v1/" in url else url.replace("$ARKWAY_URL", "/v1")
     headers = dict(words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H")
     body = words[words.index("-d") + 1]

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from arkway.ledger.entry import End, Intent
 from arkway.ledger.price import rates
-from arkway.ledger.read_io import Attempted
+from arkway.ledger.read_io import Attempted, UsageLine
 from arkway.model.catalogue import Price
 
 NANO = 1_000_000_000
@@ -26,6 +27,32 @@ def money(nano: int) -> str:
     whole, rest = divmod(abs(nano), NANO)
     text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
     return f"-{text}" if nano < 0 else text
+
+
+def usage_list(lines: Sequence[UsageLine], days: tuple[str, str]) -> dict[str, Any]:
+    """Return what a key has used as its holder sees it: `GET /v1/usage`."""
+    return {
+        "object": "list",
+        "start_date": days[0],
+        "end_date": days[1],
+        "data": [
+            {
+                "object": "usage.day",
+                "date": line.day,
+                "model": line.model,
+                "requests": line.settled,
+                "uncached_input_tokens": line.uncached,
+                "cached_input_tokens": line.cached,
+                "cache_creation_input_tokens": line.created,
+                "output_tokens": line.output,
+                "reasoning_output_tokens": line.reasoning,
+                "cache_hit_rate": round(line.cache_hit_rate, 6),
+                "cost": money(line.cost_nano),
+                "currency": line.currency,
+            }
+            for line in lines
+        ],
+    }
 
 
 def story(attempts: Sequence[Attempted], price_of: Callable[[int], Price | None]) -> list[str]:

@@ -173,6 +173,11 @@ class Connection(asyncio.Protocol):
         if self._active is not None:
             self._active.throw(error)
 
+    @property
+    def key_digest(self) -> bytes:
+        """The digest of the key whose call is under way; empty when there is none."""
+        return b"" if self._active is None else self._active.key_digest
+
     def abort(self) -> None:
         """Close at once, whatever is going on."""
         self._transport.abort()

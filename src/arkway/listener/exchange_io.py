@@ -31,6 +31,7 @@ class Exchange(Strand):
     request_id: RequestId
     received_s: float  # monotonic
     last_write_s: float
+    key_digest: bytes = b""  # of the key whose call this is
     is_waiting_for_body: bool = False
     on_pause: Callable[[], None] | None = None
     on_resume: Callable[[], None] | None = None

@@ -183,8 +183,7 @@ class RequestReader:
             return  # feed() sees it again, without the offer
         layout = _LAYOUTS.find(tuple(map(_name, lines)))
         values = [*map(_value, lines), b""]
-        if b"?" in target:
-            target = target.partition(b"?")[0]
+        target, _, query = target.partition(b"?")
         request = RawRequest(  # type: ignore[call-arg]  # the star is one value a WANTED name
             parser.get_method(),
             target,
@@ -194,6 +193,7 @@ class RequestReader:
             self._peer,
             parser.should_keep_alive(),
         )
+        request.query = query
         if (
             parser.get_http_version() != "1.1"
             or layout.repeated

@@ -16,6 +16,7 @@ class Endpoint(Enum):
     CHAT_COMPLETIONS = auto()
     LIST_MODELS = auto()
     GET_MODEL = auto()
+    GET_USAGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Route:
 _EXACT = {
     b"/v1/chat/completions": (b"POST", Route(Endpoint.CHAT_COMPLETIONS)),
     b"/v1/models": (b"GET", Route(Endpoint.LIST_MODELS)),
+    b"/v1/usage": (b"GET", Route(Endpoint.GET_USAGE)),
 }
 _MODEL_PREFIX = b"/v1/models/"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine
 from typing import Any, Protocol
 
 import msgspec
@@ -11,7 +11,7 @@ from arkway.listener.connection_io import Connection
 from arkway.listener.exchange_io import Exchange, error_headers
 from arkway.listener.reader import ReaderLimits
 from arkway.model.call import RawRequest
-from arkway.model.errors import GatewayError, Overloaded
+from arkway.model.errors import GatewayError, KeyDisabled, Overloaded
 from arkway.model.ids import RequestId
 from arkway.wire import http
 from arkway.wire.openai import error_body
@@ -108,6 +108,14 @@ class Listener:
         for connection in [*self._connections]:
             connection.cut(error)
         self.outbox.flush()
+
+    def cut_revoked(self, keys: Container[bytes]) -> int:
+        """End the calls whose key is not among `keys` any more; return how many they were."""
+        revoked = [c for c in self._connections if c.key_digest and c.key_digest not in keys]
+        for connection in revoked:
+            connection.cut(KeyDisabled("This API key has been revoked."))
+        self.outbox.flush()
+        return len(revoked)
 
     def abort_all(self) -> None:
         """Close every connection at once."""

@@ -38,6 +38,7 @@ class RawRequest(msgspec.Struct, eq=False):
     body: bytes = b""  # whole once `is_complete`
     is_complete: bool = False
     refusal: GatewayError | None = None  # the rule that the body broke on its way
+    query: bytes = b""  # behind the path, without its question mark
     head: object = None  # the same object for requests whose heads are the same
 
     def has_ended(self) -> bool:

@@ -13,14 +13,16 @@ from arkway.admission.limits import Limits, Reservation, UsageAlert
 from arkway.admission.rules import shorten
 from arkway.booking import Ledger
 from arkway.ledger.entry import End
+from arkway.ledger.read_io import UsageLine
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
 from arkway.model.catalogue import Dialect, Snapshot
 from arkway.model.errors import InternalError
-from arkway.model.ids import BLOCK_BYTES, RequestId, uuid7_head, uuid7_tails
+from arkway.model.ids import BLOCK_BYTES, KeyId, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
 from arkway.pipeline import serve
 from arkway.routing.pool import Pool
+from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.dialects import unsent_parameters
@@ -57,6 +59,7 @@ class WorkerPlane:
         self._id_ms, self._id_head = 0, ""
         self._id_tails: list[str] = []
         self.estimator = Estimator()
+        self.reader: LedgerReader | None = None
         self.key_limits = Limits()
         upstream.apply(snapshot.accounts)
 
@@ -77,6 +80,11 @@ class WorkerPlane:
         if not self._id_tails:
             self._id_tails = uuid7_tails(os.urandom(BLOCK_BYTES))
         return self._id_head + self._id_tails.pop()  # type: ignore[return-value]  # NewType is a call
+
+    def usage(self, key_id: KeyId, days: tuple[str, str]) -> list[UsageLine]:
+        """Return what a key has used, by day and model."""
+        assert self.reader is not None, "set before anything is served"
+        return self.reader.usage(key_id, days)
 
     def settle(self, held: Reservation, tokens: int, cost_nano: int) -> None:
         """Put what a call used in the place of what was held of its key's limits."""

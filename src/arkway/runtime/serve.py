@@ -37,10 +37,10 @@ from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
+from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
-from arkway.runtime.seeds_io import LedgerSeeds
 from arkway.runtime.welcome import welcome
 from arkway.store.problems import Problem
 from arkway.store.secret_io import gateway_secrets
@@ -153,7 +153,7 @@ class _Gateway:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
-            self._seeds.close()
+            self._reader.close()
             self._book.close()
             if self._local is not None:
                 await self._local.stop()
@@ -189,8 +189,8 @@ class _Gateway:
             self._book,
             self._log,
         )
-        self._seeds = LedgerSeeds(self._book, ledger_file(home))
-        self._plane.key_limits = Limits(self._seeds)
+        self._reader = self._plane.reader = LedgerReader(self._book, ledger_file(home))
+        self._plane.key_limits = Limits(self._reader.seed)
         self._listener = listener_of(config, self._plane, outbox)
         loop = asyncio.get_running_loop()
 
@@ -279,10 +279,12 @@ class _Gateway:
 
     def _apply(self, snapshot: Snapshot) -> None:
         self._plane.apply(self._with_local(snapshot))
+        cut = self._listener.cut_revoked(snapshot.keys)
         if self._is_ready:
             self._log.event(
                 "info",
                 "configuration_applied",
+                cut=cut,
                 accounts=len(self._plane.snapshot.accounts),
                 keys=len(snapshot.keys),
                 revision=snapshot.revision,

@@ -228,3 +228,21 @@ def test_a_failure_says_it_too(lab):
     lab.loop.turn()
 
     assert said(it).headers["x-ratelimit-remaining-requests"] == "4"
+
+
+def test_a_revoked_key_ends_its_streams_and_no_others(lab):
+    it = lab.call(stream=True)
+    lab.last.data(chunk("a part"))
+    others = lab.call(stream=True)
+    spec = next(iter(lab.plane.snapshot.keys.values()))
+
+    assert lab.listener.cut_revoked({spec.sha256}) == 0
+    assert lab.listener.cut_revoked({}) == 2
+    lab.loop.turn()
+
+    answer = said(it)
+    assert answer.events[-1]["error"]["code"] == "key_disabled"
+    assert not answer.is_done
+    assert said(others).status == 401
+    assert [str(end.outcome) for end in lab.plane.booked] == ["revoked", "revoked"]
+    assert [str(end.kind) for end in lab.plane.booked] == ["settle", "unknown"]
