@@ -266,6 +266,11 @@ async def _relay(
     work.follow(attempt)
     try:
         await attempt.ended(strand)
+    except CallerGone:
+        if not work.may_drain():
+            raise
+        await _drain(work, attempt, reader, strand)
+        raise
     finally:
         work.unfollow(attempt)
         result.usage, result.delivered_bytes = reader.usage, reader.delivered_bytes
@@ -274,6 +279,27 @@ async def _relay(
     if reader.finish_reason is None:
         raise attempt.failure or _broken_stream(reader)
     return _Branch(target, reader.usage)  # the answer is whole, however its connection ended
+
+
+async def _drain(work: Work, attempt: Attempt, reader: BranchReader, strand: Strand) -> None:
+    """Read on, for nobody, to the usage of a stream whose caller has left."""
+    plane, limits = work.plane, work.plane.limits
+    most_bytes = reader.delivered_bytes + limits.drain_bytes
+    sink = attempt.sink
+
+    def bounded(data: bytes) -> None:
+        if sink is not None:
+            sink(data)
+        if reader.delivered_bytes > most_bytes:
+            attempt.give_up()
+
+    plane.drains += 1
+    try:
+        attempt.sink = bounded
+        attempt.expect_end_by(plane.time() + limits.drain_s)
+        await attempt.ended(strand)
+    finally:
+        plane.drains -= 1
 
 
 def _sink(
@@ -285,7 +311,7 @@ def _sink(
 
     def sink(data: bytes) -> None:
         events = feed(data)
-        if events:
+        if events and not exchange.is_over:
             if not exchange.has_started:
                 exchange.start_stream(work.answer_headers(target))
             if not attempt.has_token:

@@ -14,7 +14,7 @@ from arkway.ledger.entry import End, Intent
 from arkway.ledger.read_io import UsageLine
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Caller, Target
-from arkway.model.catalogue import Dialect, Snapshot
+from arkway.model.catalogue import Dialect, DisconnectPolicy, Snapshot
 from arkway.model.errors import InvalidJson
 from arkway.model.ids import KeyId
 from arkway.model.outcome import AttemptFailed
@@ -37,6 +37,11 @@ class PipelineLimits(msgspec.Struct, frozen=True):
     max_choices: int = 16
     max_attempts: int = 3
     max_event_bytes: int = 1024 * 1024
+    # Answers whose caller has left, of keys that drain: so long, so much and so many at once. An
+    # answer of 12 288 tokens is about 64 KiB and takes a few minutes at most.
+    drain_s: float = 120.0
+    drain_bytes: int = 1024 * 1024
+    max_drains: int = 256
 
 
 class Plane(Protocol):
@@ -52,6 +57,7 @@ class Plane(Protocol):
     is_draining: bool
     logs_debug: bool
     calls: int  # calls in progress
+    drains: int  # of them, those whose caller has left
 
     def time(self) -> float:
         """Monotonic seconds."""
@@ -193,6 +199,17 @@ class Work(msgspec.Struct, eq=False):
         if self.wait_s is None or self.exchange.has_started:
             return _FOREVER
         return self.wait_s - (self.plane.time() - self.exchange.received_s)
+
+    def may_drain(self) -> bool:
+        """Whether the upstream may finish an answer that nobody waits for any more.
+
+        Of one choice only: the branches of several end together.
+        """
+        return (
+            self.caller.key.on_disconnect is DisconnectPolicy.DRAIN
+            and self.call.n == 1
+            and self.plane.drains < self.plane.limits.max_drains
+        )
 
     def follow(self, attempt: Attempt) -> None:
         """Let the caller's reading speed govern the attempt."""

@@ -97,6 +97,9 @@ class FakeAttempt:
         self.is_finished = True
         self.wake()
 
+    def expect_end_by(self, deadline_s):
+        self.end_by_s = deadline_s
+
     def give_up(self):
         self.is_given_up = True
         self.wake()
@@ -215,7 +218,7 @@ class FakePlane:
         self.booked = []
         self.is_draining = False
         self.logs_debug = True
-        self.calls = 0
+        self.calls = self.drains = 0
         self.time = loop.time
         self.estimator = Estimator()
         self.key_limits = Limits()

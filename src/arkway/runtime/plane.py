@@ -52,6 +52,7 @@ class WorkerPlane:
         self.log = log
         self.is_draining = False
         self.calls = 0
+        self.drains = 0
         self.time = asyncio.get_running_loop().time
         self.counts: Counter[str] = Counter()
         self.logs_debug = log.logs("debug")

@@ -131,6 +131,14 @@ class Attempt(msgspec.Struct, eq=False):
         self.is_given_up = True
         self._wake()
 
+    def expect_end_by(self, deadline_s: float) -> None:
+        """Read on, paused or not, until `deadline_s` at the latest."""
+        self.total_deadline_s = min(self.total_deadline_s, deadline_s)
+        self.deadline_s = self.total_deadline_s
+        if self.is_paused and self.carrier is not None:
+            self.is_paused = False
+            self.carrier.resume()
+
     def pause(self) -> None:
         """Stop reading from the upstream; only the total clock runs on."""
         if self.carrier is not None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from arkway.ledger.entry import UsageSource
-from arkway.model.catalogue import KeyLimits
+from arkway.model.catalogue import DisconnectPolicy, KeyLimits
 from arkway.model.outcome import Ending
 from support.pipeline_lab import DONE, account, chunk, code_of, refusal, said, usage_chunk
 
@@ -245,4 +245,43 @@ def test_a_revoked_key_ends_its_streams_and_no_others(lab):
     assert not answer.is_done
     assert said(others).status == 401
     assert [str(end.outcome) for end in lab.plane.booked] == ["revoked", "revoked"]
-    assert [str(end.kind) for end in lab.plane.booked] == ["settle", "unknown"]
+    assert {str(end.kind) for end in lab.plane.booked} == {"settle", "unknown"}
+
+
+def drains(lab, **fields):
+    (digest, spec), *others = lab.plane.snapshot.keys.items()
+    spec = replace(spec, id="key_k", on_disconnect=DisconnectPolicy.DRAIN)
+    lab.change(keys={digest: spec} | dict(others))
+    it = lab.call(stream=True, **fields)
+    lab.last.data(chunk("a part"))
+    it.reset()
+
+
+def test_a_key_that_drains_is_settled_exactly(lab):
+    drains(lab)
+    assert lab.plane.drains == 1
+    assert lab.plane.booked == []
+    lab.last.data(chunk(" and the rest", finish="stop"), usage_chunk(prompt=7, completion=9), DONE)
+
+    (end,) = lab.plane.booked
+    assert (end.kind, end.outcome, end.source) == ("settle", "caller_left", "upstream")
+    assert (end.uncached, end.output) == (7, 9)
+    assert lab.plane.drains == 0
+
+
+def test_a_drain_is_bounded_in_time_bytes_and_number(planes):
+    lab = planes(account("a"), drain_bytes=10, drain_s=5.0, max_drains=1)
+    drains(lab)
+    assert lab.last.end_by_s == lab.loop.time() + 5.0
+    first = lab.last
+    drains(lab)
+    assert len(lab.plane.booked) == 1, "there is room for one"
+    first.data(chunk("more than ten bytes"))
+
+    _, end = lab.plane.booked
+    assert (end.source, end.outcome) == ("estimate", "caller_left")
+
+
+def test_several_choices_do_not_drain(lab):
+    drains(lab, n=2)
+    assert len(lab.plane.booked) == 2
