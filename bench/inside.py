@@ -24,7 +24,7 @@ from arkway.listener.reader import ReaderLimits
 from arkway.listener.server_io import Listener, ListenerTimeouts
 from arkway.model.catalogue import AccountSpec, Dialect, KeySpec, ModelSpec, Secret, Snapshot
 from arkway.model.ids import AccountId, TenantId
-from arkway.routing.pool import Pool
+from arkway.routing.planned import Pool
 from arkway.runtime.plane import WorkerPlane
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, AccountConnections, Upstream, UpstreamLimits
