@@ -4,12 +4,10 @@
 
 `serve` is a coroutine on a strand, not a Task: it suspends for the body, for the upstream's answer
 and for a stream's end; stream bytes pass it by, from the attempt's connection to the caller's
-(`_sink`). Before the first byte any failure of an account moves on to the next one; after it
+(`answering`). Before the first byte any failure of an account moves on to the next one; after it
 nothing is retried, and a broken stream ends with an error event and without `[DONE]`.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -22,7 +20,7 @@ from arkway.admission.estimate import NOTHING
 from arkway.admission.limits import has_no_limits
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
-from arkway.booking import Result
+from arkway.answering import Branch, relay, take_plain
 from arkway.ledger.explain import usage_list
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
@@ -41,22 +39,19 @@ from arkway.model.errors import (
 from arkway.model.ids import AccountId
 from arkway.model.outcome import RETRIED, AttemptFailed, CallerGone, Ending, ErrorClass
 from arkway.model.usage import Usage
-from arkway.relay.answer import BadAnswer, read_answer, text_size
 from arkway.relay.merge import reported
-from arkway.relay.stream import BranchReader
 from arkway.routing.ask import Size
 from arkway.routing.lease import Lease, Refusal, Wait, Why
 from arkway.strand import Strand, gather
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.classify import classify
-from arkway.wire.openai import DONE, Choice, Envelope, encode, model_object
+from arkway.wire.openai import DONE, Envelope, encode, model_object
 from arkway.work import Plane, Work
 
 _UNSIZED = Size(0, 0)
 # Attempts while the compute pool behind all accounts is overloaded: one pause, then the truth.
 MOST_IN_OVERLOAD = 2
 
-_is_event_stream = re.compile(rb"text/event-stream *(;|$)", re.IGNORECASE).match
 # Members bound once: Python 3.11 finds an enum's member by a slow path.
 _CHAT_COMPLETIONS, _INTERRUPTED = Endpoint.CHAT_COMPLETIONS, Ending.INTERRUPTED
 _POOL_LIMITED = ErrorClass.POOL_LIMITED
@@ -82,14 +77,6 @@ class _Known(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     caller: Caller
     wait_s: float | None
-
-
-class _Branch(msgspec.Struct):
-    """What one choice came to, and where it was served."""
-
-    lease: Lease
-    usage: Usage | None
-    choice: Choice | None = None  # of a plain answer; a stream's bytes are with the caller
 
 
 async def serve(exchange: Exchange, plane: Plane) -> None:
@@ -176,7 +163,7 @@ async def _serve_call(work: Work) -> None:
         _answer(work, branches, reported([branch.usage for branch in branches]))
 
 
-def _answer(work: Work, branches: list[_Branch], usage: Usage | None) -> None:
+def _answer(work: Work, branches: list[Branch], usage: Usage | None) -> None:
     """Send what is left to send: a whole plain answer, or the end of a stream."""
     call, exchange, envelope = work.call, work.exchange, work.envelope
     if not call.stream:
@@ -189,9 +176,9 @@ def _answer(work: Work, branches: list[_Branch], usage: Usage | None) -> None:
         exchange.end(DONE)
 
 
-async def _fan_out(work: Work) -> list[_Branch]:
+async def _fan_out(work: Work) -> list[Branch]:
     """Run one branch per wanted choice side by side; the first that fails fails the call."""
-    branches: dict[int, _Branch] = {}
+    branches: dict[int, Branch] = {}
 
     async def run(index: int, branch_strand: Strand) -> None:
         branches[index] = await _branch(work, index, branch_strand)
@@ -200,7 +187,7 @@ async def _fan_out(work: Work) -> list[_Branch]:
     return [branches[index] for index in range(work.call.n)]
 
 
-async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
+async def _branch(work: Work, index: int, strand: Strand) -> Branch:
     """Try one account after the other until one serves choice `index`.
 
     Errors:  the last failure's error; AttemptFailed never leaves.
@@ -218,7 +205,7 @@ async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
         if tries > work.attempts:
             work.attempts = tries
         failure = await _attempt(work, lease, index, strand)
-        if isinstance(failure, _Branch):
+        if isinstance(failure, Branch):
             return failure
         failures.append(failure)
         if not _may_retry(work, failure, tries):
@@ -253,7 +240,7 @@ def _may_retry(work: Work, failure: AttemptFailed, tries: int) -> bool:
     )
 
 
-async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> _Branch | AttemptFailed:
+async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> Branch | AttemptFailed:
     """Make one attempt at one account; return the answer, or how it failed."""
     plane, exchange, call, target = work.plane, work.exchange, work.call, lease.slot.target
     attempt: Attempt | None = None
@@ -273,9 +260,9 @@ async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> _Bra
                 attempt.status, attempt.body(), attempt.retry_after_s, plane.unix_ms() / 1000
             )
         if call.stream:
-            branch = await _relay(work, attempt, booking.result, index, lease, strand)
+            branch = await relay(work, attempt, booking.result, index, lease, strand)
         else:
-            branch = _plain(attempt, booking.result, index, lease)
+            branch = take_plain(attempt, booking.result, index, lease)
         failure = None
         work.learn(branch.usage)
     except AttemptFailed as failed:
@@ -289,109 +276,6 @@ async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> _Bra
         await booking.durable(strand)  # before the last byte leaves
         return branch
     plane.on_attempt_failed(exchange, target, failure, ejected)
-    return failure
-
-
-def _plain(attempt: Attempt, result: Result, index: int, lease: Lease) -> _Branch:
-    """One plain answer, read."""
-    try:
-        choice, usage = read_answer(attempt.body(), index)
-    except BadAnswer as bad:
-        raise _unusable(str(bad), bad.error_body) from None
-    result.usage = usage
-    if usage is None:
-        result.delivered_bytes = text_size(choice)
-    if lease.ask.chain.keys and choice.message is not None:
-        result.answer = choice.message.content
-    return _Branch(lease, usage, choice)
-
-
-async def _relay(
-    work: Work, attempt: Attempt, result: Result, index: int, lease: Lease, strand: Strand
-) -> _Branch:
-    """One stream, relayed to its end. Its bytes go from connection to connection (`_sink`)."""
-    if not _is_event_stream(attempt.content_type):
-        raise _unusable("the answer to a streamed call is not an event stream")
-    reader = BranchReader(work.envelope, index, work.plane.limits.max_event_bytes)
-    attempt.sink = _sink(work, attempt, reader, result, lease)
-    work.follow(attempt)
-    try:
-        await attempt.ended(strand)
-    except CallerGone:
-        if not work.may_drain():
-            raise
-        await _drain(work, attempt, reader, strand)
-        raise
-    finally:
-        work.unfollow(attempt)
-        result.usage, result.delivered_bytes = reader.usage, reader.delivered_bytes
-    if attempt.failure is None:
-        reader.close()
-    if reader.finish_reason is None:
-        raise attempt.failure or _broken_stream(reader)
-    return _Branch(lease, reader.usage)  # the answer is whole, however its connection ended
-
-
-async def _drain(work: Work, attempt: Attempt, reader: BranchReader, strand: Strand) -> None:
-    """Read on, for nobody, to the usage of a stream whose caller has left."""
-    plane, limits = work.plane, work.plane.limits
-    most_bytes = reader.delivered_bytes + limits.drain_bytes
-    sink = attempt.sink
-
-    def bounded(data: bytes) -> None:
-        if sink is not None:
-            sink(data)
-        if reader.delivered_bytes > most_bytes:
-            attempt.give_up()
-
-    plane.drains += 1
-    try:
-        attempt.sink = bounded
-        attempt.expect_end_by(plane.time() + limits.drain_s)
-        await attempt.ended(strand)
-    finally:
-        plane.drains -= 1
-
-
-def _sink(
-    work: Work, attempt: Attempt, reader: BranchReader, result: Result, lease: Lease
-) -> Callable[[bytes], None]:
-    """Return where the attempt's body bytes go: through `reader` to the caller. Hot path."""
-    exchange = work.exchange
-    feed = reader.feed
-
-    def sink(data: bytes) -> None:
-        events = feed(data)
-        if events and not exchange.is_over:
-            if not exchange.has_started:
-                exchange.start_stream(work.answer_headers(lease))
-            if not attempt.has_token:
-                attempt.has_token = True
-                result.first_token_s = now_s = work.plane.time()
-                if lease.ask.root is not None:
-                    work.plane.pool.answered(lease, now_s)
-            exchange.write(events)
-        if reader.failure is not None:
-            attempt.give_up()
-        elif reader.is_done:
-            attempt.finish()
-
-    return sink
-
-
-def _unusable(reason: str, error_body: bytes = b"") -> AttemptFailed:
-    """Return what a 200 without an answer means; an error inside it speaks for itself."""
-    if error_body:
-        return classify(500, error_body, None)
-    error = UpstreamError("The upstream's answer is broken.")
-    return AttemptFailed(Ending.AMBIGUOUS, ErrorClass.TRANSIENT, error, reason)
-
-
-def _broken_stream(reader: BranchReader) -> AttemptFailed:
-    """Return what a stream without an end means: retry before the first byte, else interrupted."""
-    failure = _unusable(reader.failure or "the stream broke off", reader.error_body)
-    if reader.has_started:
-        failure.ending = Ending.INTERRUPTED
     return failure
 
 
