@@ -20,7 +20,7 @@ MAX_QUESTION_CHARS = 300  # about 50 words; who needs more asks two questions
 MAX_EXCERPTS = 4
 MAX_EXCERPT_CHARS = 1600
 # Share of a question, by weight, that one passage with its headings must have to be an answer.
-ENOUGH = 0.62
+ENOUGH = 0.4
 # The page that was asked comes first among equals.
 _PAGE_BONUS = 0.35
 # Rows and sentences that have nearly as much as the best are part of the answer.
@@ -78,11 +78,13 @@ def answer(index: Index, question: str, page: str = "") -> Answer:
 
 def ranked(hits: list[Hit], page: str) -> list[Hit]:
     """Return hits, best first: the page that was asked before others that are as good."""
-    return sorted(hits, key=lambda hit: -(hit.score + _PAGE_BONUS * (hit.entry.section.page == page)))
+    return sorted(
+        hits, key=lambda hit: -(hit.score + _PAGE_BONUS * (hit.entry.section.page == page))
+    )
 
 
 def direct(query: Query, hit: Hit) -> str:
-    """Return the passages of a section that answer: the best, those nearly as good, what they name."""
+    """Return the passages of a section that answer: the best and those nearly as good."""
     passages = hit.entry.section.passages
     worth = [
         query.covered_by(hit.entry.naming, terms) + query.covered_by(terms)
@@ -115,7 +117,7 @@ def _shortened(query: Query, passage: Passage) -> Passage:
 
 def cut(section: Section) -> str:
     """Return a section's Markdown, whole passages up to MAX_EXCERPT_CHARS."""
-    size, kept = 0, []
+    size, kept = 0, list[Passage]()
     for passage in section.passages:
         size += len(passage.source) + len(passage.head)
         if kept and size > MAX_EXCERPT_CHARS:

@@ -2,7 +2,7 @@
 
 `docs/README.md` is the table of contents: its headings are the parts, its lists the pages. A page
 that it does not name is still served, under "More". Addresses are those of the files without
-`.md`; a README is its folder. They are relative everywhere, so that the site works under any prefix.
+`.md`; a README is its folder. They are relative everywhere: the site works under any prefix.
 """
 
 import posixpath

@@ -99,9 +99,8 @@ def _fence(
 ) -> str:
     """Return a block of code, coloured; the copy button is added by the script."""
     language = tokens[at].info.strip().split(" ")[0]
-    return f'<div class="code" data-language="{escape(language)}"><pre tabindex="0"><code>' + (
-        f"{coloured(tokens[at].content, language)}</code></pre></div>\n"
-    )
+    code = coloured(tokens[at].content, language)
+    return f'<div class="code"><pre tabindex="0"><code>{code}</code></pre></div>\n'
 
 
 def coloured(code: str, language: str) -> str:

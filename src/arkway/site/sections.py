@@ -19,6 +19,7 @@ _COMMENT = re.compile(r"<!--.*-->\s*$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 _CODE_SPAN = re.compile(r"(`[^`]+`)")
 _EMPHASIS = re.compile(r"\*\*?")
+_SENTENCE = re.compile(r"\"[^\"\n]* [^\"\n]*\"")
 _RULE_ROW = re.compile(r"\|?[\s:|-]+\|?$")
 
 
@@ -40,8 +41,13 @@ class Passage(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """Return it without markup; a row with the heads of its columns."""
-        return self.source if self.kind is Kind.CODE else plain(f"{self.head}\n{self.source}")
+        """Return it without markup; a row with the heads of its columns.
+
+        Code without the sentences in it: what an example asks a model is not what we say.
+        """
+        if self.kind is Kind.CODE:
+            return _SENTENCE.sub("", self.source)
+        return plain(f"{self.head}\n{self.source}")
 
 
 class Section(msgspec.Struct, frozen=True):

@@ -5,11 +5,10 @@ somebody who runs or calls a gateway, not where an answer stands.
 """
 
 # Words that every text has. What, how and why tell what kind of answer is wanted, not which.
-STOP = frozenset(
-    """
+_STOP = """
     a about after again all also am an and any anything are as at be because been before being both
     but by can cannot could did do does doing don done each either else every few for from further
-    get gets getting give given gives go goes going got had has have having he her here hers him
+    get gets getting give given gives goes going got had has have having he her here hers him
     his how i if in into is isn it its itself just let lets ll m make makes me might mine more most
     much must my myself need needs neither no nor not now of off on once one ones only or other our
     ours out over own per please put quite rather re really s same say says shall she should so some
@@ -18,8 +17,19 @@ STOP = frozenset(
     wants was we were what whatever when where whether which while who whom whose why will with
     within without won would yes yet you your yours happen happens mean means possible way work
     works arkway
-    """.split()
-)
+"""
+STOP = frozenset(_STOP.split())
+
+# Words of asking: they say what kind of answer is wanted, and pages use them for other things.
+_WEAK_WORDS = """
+    able allow allowed answer available best certain change changes choose correct define describe
+    difference different difficult during exact exactly example examples exist exists explain expect
+    fast find force handle help immediately instead kind know like list look looks maximum minimum
+    number often option options order pass problem program provide quick quickly recommended report
+    require required right see show sort specific support supported tell there type understand
+    use used uses using usually valid value values various via
+"""
+WEAK = frozenset(_WEAK_WORDS.split())
 
 # Each line is a group; any word of it may stand for any other.
 SYNONYMS = (
@@ -38,10 +48,14 @@ SYNONYMS = (
     "authenticate authentication authorization auth bearer",
     "sticky affinity session",
     "cache cached caching",
-    "session conversation dialogue thread",
+    "session conversation dialogue thread turn",
     "chat conversation completion",
     "fallback failover retry",
-    "retry again attempt",
+    "retry again attempt try",
+    "complete whole entire finished",
+    "identify id identifier",
+    "output answer",
+    "structured json format",
     "provider upstream account backend vendor",
     "delete remove revoke",
     "deactivate disable",
@@ -208,10 +222,10 @@ CHINESE = {
     "磁盘": "disk",
 }
 
-CHINESE_FILLERS = frozenset(
-    """
-    如何 怎么 怎样 什么 哪些 哪个 多少 是否 可以 能否 能不能 吗 呢 的 了 是 在 有 我 我们 你 一个 为 给 把 会 和
-    与 或 这 那 请问 需要 应该 为什么 哪里 怎么办 时 时候 后 之后 到 被 用 使用 不 没有 要 多 久 多久 多大 吧 里 中
-    个 查看 看 支持 怎么样 进行 想 让 对 从 上 下 最 就 还 也 都
-    """.split()
-)
+_FILLERS = """
+    如何 怎么 怎样 什么 哪些 哪个 多少 是否 可以 能否 能不能 吗 呢 的 了 是 在 有 我 我们 你
+    一个 为 给 把 会 和 与 或 这 那 请问 需要 应该 为什么 哪里 怎么办 时 时候 后 之后 到 被 用
+    使用 不 没有 要 多 久 多久 多大 吧 里 中 个 查看 看 支持 怎么样 进行 想 让 对 从 上 下 最
+    就 还 也 都
+"""
+CHINESE_FILLERS = frozenset(_FILLERS.split())

@@ -10,9 +10,9 @@ not have stays as a term that no page contains, so it counts against an answer.
 import re
 from functools import lru_cache
 
-from arkway.site.vocabulary import CHINESE, CHINESE_FILLERS, STOP, SYNONYMS
+from arkway.site.vocabulary import CHINESE, CHINESE_FILLERS, STOP, SYNONYMS, WEAK
 
-_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
+_WORD = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*|[\u3400-\u9fff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LONGEST_CHINESE = max(map(len, [*CHINESE, *CHINESE_FILLERS]))
 _SHORTEST_STEM = 3
@@ -65,14 +65,32 @@ def terms(text: str) -> list[str]:
     for word in _WORD.findall(text.lower()):
         if _HAN.match(word):
             found += _chinese(word)
+        elif (joined := re.sub("[-_]", "", word)) != word:
+            # A name such as retry-after or max_tokens: all its parts, and itself.
+            found += [stem(part[:_MAX_WORD_CHARS]) for part in re.split("[-_]", word)]
+            found.append(joined[:_MAX_WORD_CHARS])
         elif word not in STOP:
             found.append(stem(word[:_MAX_WORD_CHARS]))
     return found
 
 
+def is_joined(term: str, text: str) -> bool:
+    """Tell whether `term` is a whole name of several parts in `text`, such as retryafter."""
+    return any(
+        term == re.sub("[-_]", "", word)[:_MAX_WORD_CHARS]
+        for word in _WORD.findall(text.lower())
+        if "-" in word or "_" in word
+    )
+
+
 def synonyms(term: str) -> tuple[str, ...]:
     """Return the stems that may stand for `term` in the pages, itself left out."""
     return _STEMMED.get(term, ())
+
+
+def is_weak(term: str) -> bool:
+    """Tell whether a stem belongs to the asking rather than to what is asked."""
+    return term in _WEAK
 
 
 def is_chinese(text: str) -> bool:
@@ -107,3 +125,4 @@ def _stemmed() -> dict[str, tuple[str, ...]]:
 
 
 _STEMMED = _stemmed()
+_WEAK = frozenset(map(stem, WEAK))
