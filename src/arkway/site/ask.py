@@ -21,6 +21,12 @@ MAX_EXCERPTS = 4
 MAX_EXCERPT_CHARS = 1600
 # Share of a question, by weight, that one passage with its headings must have to be an answer.
 ENOUGH = 0.4
+# The same where the question has a word that no page has.
+ENOUGH_WITH_UNKNOWN = 0.6
+# Who asks for a number is answered by one; names such as Doubao-1.5-pro-32k are none.
+_HOW_MANY = re.compile(r"\bhow (?:many|much|long|large|big|often|old|fast)\b|多少|多大|多久", re.I)
+_NAME = re.compile(r"`[^`]*[a-z][^`]*`|\b[A-Za-z][\w.-]*\d[\w.-]*", re.IGNORECASE)
+_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|ten|once|twice|half|none|nothing)\b", re.I)
 # The page that was asked comes first among equals.
 _PAGE_BONUS = 0.35
 # Rows and sentences that have nearly as much as the best are part of the answer.
@@ -71,9 +77,13 @@ def answer(index: Index, question: str, page: str = "") -> Answer:
     hits = ranked(index.candidates(query), page)
     best = hits[:MAX_EXCERPTS]
     excerpts = tuple(Excerpt(hit.entry.section, cut(hit.entry.section), hit.score) for hit in best)
-    if not best or best[0].focus < ENOUGH:
+    enough = ENOUGH_WITH_UNKNOWN if query.has_unknown else ENOUGH
+    if not best or best[0].focus < enough:
         return Answer(text, "", excerpts)
-    return Answer(text, direct(query, best[0]), excerpts)
+    quotation = direct(query, best[0])
+    if _HOW_MANY.search(text) and not _NUMBER.search(_NAME.sub("", quotation)):
+        return Answer(text, "", excerpts)
+    return Answer(text, quotation, excerpts)
 
 
 def ranked(hits: list[Hit], page: str) -> list[Hit]:
@@ -94,8 +104,8 @@ def direct(query: Query, hit: Hit) -> str:
     order = sorted(range(len(passages)), key=lambda at: (-worth[at], at))
     chosen = {at for at in order[:_MAX_QUOTED] if worth[at] >= best * _NEARLY}
     chosen |= {at + 1 for at in chosen if _leads_on(passages, at)}
-    if all(passages[at].kind is Kind.CODE for at in chosen) and (at := min(chosen)) > 0:
-        chosen.add(at - 1)  # code alone says little
+    if all(passages[at].kind is Kind.CODE for at in chosen):  # code alone says little
+        chosen.add(min(chosen) - 1 if min(chosen) else min(max(chosen) + 1, len(passages) - 1))
     return quoted(tuple(_shortened(query, passages[at]) for at in sorted(chosen)))
 
 

@@ -7,6 +7,7 @@ question that the pages answer from one that they do not (`ask.py`).
 The index is in memory, made once from all pages (0.1 s), and never written again.
 """
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -27,15 +28,19 @@ SYNONYM_WORTH = 0.7
 # A word of asking ("supported", "example") tells little of what is asked.
 _WEAK_WORTH = 0.25
 # Past this, rarer says no more: a word that one section has is not twice as telling as one that
-# five have, and an adverb that none has must not outweigh the subject.
+# five have.
 _MOST_WEIGHT = 4.0
+# A word that no page has, nor a synonym of it, is most often the thing that is asked about.
+_UNKNOWN_WEIGHT = 8.0
 # BM25 weights of a page's title, of a section's headings and of its text: headings name.
 _WEIGHTS = (2.0, 4.0, 1.0)
-# What the parts of a score are worth.
-_BM25, _COVERAGE, _FOCUS, _NAMED, _TOGETHER = 0.6, 1.0, 1.0, 0.8, 0.6
-# Pages about the inside explain the code to its maintainers; others come first with equal words.
+# What the parts of a score are worth: the best of a grid, on one half of the question set.
+_BM25, _COVERAGE, _FOCUS, _NAMED, _TOGETHER = 1.2, 1.0, 1.0, 1.2, 0.9
+# Pages about the inside say why, and explain the code to its maintainers: others come first, unless
+# the question is why.
+_WHY = re.compile(r"\bwhy\b|为什么|为何", re.IGNORECASE)
 _INSIDE = ("adr/", "life_of_a_call")
-_INSIDE_WORTH = 0.75
+_INSIDE_WORTH = 0.6
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -64,6 +69,8 @@ class Query(msgspec.Struct, frozen=True):
     weights: dict[str, float]
     total: float
     pairs: frozenset[tuple[str, str]]
+    asks_why: bool
+    has_unknown: bool  # a word that no page has
 
     def covered_by(self, *found: frozenset[str]) -> float:
         """Return the weighted share of the terms that are in any of the sets. 0 to 1."""
@@ -120,7 +127,13 @@ class Index:
             if self._frequency[term] or not is_joined(term, text)
         ]
         weights = {term: self._weight(term) for term in found}
-        return Query(weights, sum(weights.values()), frozenset(pairwise(found)))
+        return Query(
+            weights,
+            sum(weights.values()),
+            frozenset(pairwise(found)),
+            asks_why=_WHY.search(text) is not None,
+            has_unknown=_UNKNOWN_WEIGHT in weights.values(),
+        )
 
     def _weight(self, term: str) -> float:
         """Return how much a term tells: the rarer, the more; most where no page has it."""
@@ -128,7 +141,9 @@ class Index:
             (self._frequency[other] for other in synonyms(term)), default=0
         )
         weight = min(_MOST_WEIGHT, log(1 + len(self.entries) / (frequency + 0.5)))
-        return weight * _WEAK_WORTH if is_weak(term) else weight
+        if is_weak(term):
+            return weight * _WEAK_WORTH
+        return weight if frequency else _UNKNOWN_WEIGHT
 
     def candidates(self, query: Query) -> list[Hit]:
         """Return the sections with any term of the query or a synonym, best first."""
@@ -170,7 +185,7 @@ class Index:
         named = self._named(query, entry) * query.covered_by(entry.heading)
         score = _BM25 * bm25 + _COVERAGE * coverage + _FOCUS * focus
         score += _NAMED * named**0.5 + _TOGETHER * together
-        if entry.section.page.startswith(_INSIDE):
+        if entry.section.page.startswith(_INSIDE) and not query.asks_why:
             score *= _INSIDE_WORTH
         return Hit(entry, coverage, focus, score)
 

@@ -89,8 +89,8 @@ def synonyms(term: str) -> tuple[str, ...]:
 
 
 def is_weak(term: str) -> bool:
-    """Tell whether a stem belongs to the asking rather than to what is asked."""
-    return term in _WEAK
+    """Tell whether a stem belongs to the asking rather than to what is asked, as adverbs do."""
+    return term in _WEAK or term.endswith("li")
 
 
 def is_chinese(text: str) -> bool:
