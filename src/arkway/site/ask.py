@@ -24,11 +24,15 @@ ENOUGH = 0.4
 # The same where the question has a word that no page has.
 ENOUGH_WITH_UNKNOWN = 0.6
 # Who asks for a number is answered by one; names such as Doubao-1.5-pro-32k are none.
-_HOW_MANY = re.compile(r"\bhow (?:many|much|long|large|big|often|old|fast)\b|多少|多大|多久", re.I)
+_HOW_MANY = re.compile(
+    r"\bhow (?:many|much|long|large|big|often|old|fast)\b|多少|多大|多久", re.IGNORECASE
+)
 _NAME = re.compile(r"`[^`]*[a-z][^`]*`|\b[A-Za-z][\w.-]*\d[\w.-]*", re.IGNORECASE)
-_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|ten|once|twice|half|none|nothing)\b", re.I)
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|ten|once|twice|half|none|nothing)\b", re.IGNORECASE
+)
 # The page that was asked comes first among equals.
-_PAGE_BONUS = 0.35
+_PAGE_BONUS = 1.0
 # Rows and sentences that have nearly as much as the best are part of the answer.
 _NEARLY = 0.85
 _MAX_QUOTED = 3

@@ -22,10 +22,11 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from arkway.site.book import address, relative
-from arkway.site.sections import plain, slug, unique
+from arkway.site.sections import plain, slug, title_of, unique
 
 # What the fences of the pages say, where Pygments has another name or none that helps.
 _LEXERS = {"sh": "bash", "js": "javascript", "jsonc": "javascript"}
+_SHORT_CODE_CHARS = 32  # fits into a line of a phone
 _FORMATTER = HtmlFormatter(nowrap=True)
 
 
@@ -74,6 +75,7 @@ def _parser() -> MarkdownIt:
     rules: dict[str, Callable[..., str]] = {
         "fence": _fence,
         "code_block": _fence,
+        "code_inline": _code,
         "table_open": lambda *_: '<div class="table" tabindex="0"><table>\n',
         "table_close": lambda *_: "</table></div>\n",
         "heading_close": _heading_close,
@@ -101,6 +103,15 @@ def _fence(
     language = tokens[at].info.strip().split(" ")[0]
     code = coloured(tokens[at].content, language)
     return f'<div class="code"><pre tabindex="0"><code>{code}</code></pre></div>\n'
+
+
+def _code(
+    _self: RendererHTML, tokens: Sequence[Token], at: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    """Return code in a line; a short one is not to be broken at its hyphens."""
+    content = tokens[at].content
+    kind = ' class="short"' if len(content) <= _SHORT_CODE_CHARS else ""
+    return f"<code{kind}>{escapeHtml(content)}</code>"
 
 
 def coloured(code: str, language: str) -> str:
@@ -139,10 +150,12 @@ def _aim_links(
 ) -> None:
     """Turn links from file to file into links from address to address."""
     is_dead = False
-    for token in children:
+    for at, token in enumerate(children):
         if token.type == "link_open":
-            aimed = aim(str(token.attrs.get("href", "")), path, pages, here)
+            link = str(token.attrs.get("href", ""))
+            aimed = aim(link, path, pages, here)
             is_dead = aimed is None
+            _name_link(children[at + 1], link, path, pages)
             if aimed is not None:
                 token.attrSet("href", aimed)
                 if "://" in aimed:
@@ -150,6 +163,13 @@ def _aim_links(
         if is_dead and token.type in {"link_open", "link_close"}:
             is_dead = token.type == "link_open"
             token.type, token.tag, token.nesting, token.attrs = "text", "", 0, {}
+
+
+def _name_link(text: Token, link: str, path: str, pages: Mapping[str, str]) -> None:
+    """Call a page by its title where the Markdown calls it by its file: `[api.md](api.md)`."""
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link.partition("#")[0]))
+    if target in pages and text.type == "text" and text.content == posixpath.basename(target):
+        text.content = title_of(pages[target])
 
 
 def aim(link: str, path: str, pages: Mapping[str, str], here: str | None = None) -> str | None:

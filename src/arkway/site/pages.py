@@ -22,7 +22,7 @@ from arkway.site.book import Book, Leaf, address
 from arkway.site.index import Hit, Index
 from arkway.site.layout import Found, Frame
 from arkway.site.replies import as_json, as_markdown
-from arkway.site.sections import plain
+from arkway.site.sections import Kind
 from arkway.site.words import synonyms, terms
 
 HTML = "text/html; charset=utf-8"
@@ -34,6 +34,7 @@ MAX_RESULTS = 20
 # Results far below the best one are noise: they share one common word with the query.
 _NOISE = 0.3
 _MAX_PASSAGE_CHARS = 240
+_PROSE_BONUS = 0.5  # a sentence tells more than a command
 _MAX_FIELDS = 8  # of a query string; we know two
 _STATIC = {
     "docs.css": "text/css; charset=utf-8",
@@ -100,6 +101,10 @@ class Site:
         page = self._markdown_page(path.removeprefix("/"))
         text = _field(query, "ask")
         return Question(text, page, wants(accept, "json")) if page and text is not None else None
+
+    def asked(self, name: str) -> str | None:
+        """Return the page that is called `name`, with or without `.md`; None: there is none."""
+        return self._markdown_page(name) or self._markdown_page(f"{name}.md") or None
 
     def answer(self, question: Question) -> ask.Answer | None:
         """Return the extractive answer; None when the question is empty or too long."""
@@ -200,9 +205,11 @@ class Site:
         section = hit.entry.section
         query = self.index.query(text)
         worth = [query.covered_by(words) for words in hit.entry.telling]
-        passage = plain(section.passages[worth.index(max(worth))].source)
-        shown = passage[:_MAX_PASSAGE_CHARS].rstrip()
-        shown += " …" if len(passage) > len(shown) else ""
+        worth = [
+            worth + (_PROSE_BONUS if passage.kind is not Kind.CODE else 0.0)
+            for worth, passage in zip(worth, section.passages, strict=True)
+        ]
+        shown = window(section.passages[worth.index(max(worth))].shown, text)
         url = url_of(section.page, section.anchor)
         return Found(section.heading, section.title, url, shown, marked(shown, text))
 
@@ -236,6 +243,19 @@ def marked(shown: str, query: str) -> str:
         f"<mark>{escape(piece)}</mark>" if wanted.intersection(terms(piece)) else escape(piece)
         for piece in re.split(r"(\w+)", shown)
     )
+
+
+def window(text: str, query: str) -> str:
+    """Return the part of a long passage that has the query's first word in it."""
+    if len(text) <= _MAX_PASSAGE_CHARS:
+        return text
+    wanted = set(terms(query))
+    places = (match.start() for match in re.finditer(r"\w+", text) if wanted & set(terms(match[0])))
+    begin = max(0, min(next(places, 0) - 60, len(text) - _MAX_PASSAGE_CHARS))
+    begin = text.find(" ", begin) + 1 if begin else 0
+    end = text.rfind(" ", begin, begin + _MAX_PASSAGE_CHARS)
+    is_last = len(text) - begin <= _MAX_PASSAGE_CHARS
+    return ("… " if begin else "") + (text[begin:] if is_last else f"{text[begin:end]} …")
 
 
 def wants(accept: str, kind: str) -> bool:

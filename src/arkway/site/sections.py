@@ -49,6 +49,13 @@ class Passage(msgspec.Struct, frozen=True):
             return _SENTENCE.sub("", self.source)
         return plain(f"{self.head}\n{self.source}")
 
+    @property
+    def shown(self) -> str:
+        """Return it as one line of text, for a list of results."""
+        if self.kind is Kind.CODE:
+            return " ".join(" ".join(self.source.splitlines()[1:-1]).split()) or self.source.strip()
+        return _ITEM.sub("", plain(self.source).replace("¦", "|"), count=1)
+
 
 class Section(msgspec.Struct, frozen=True):
     """What stands under one heading, up to the next heading of any level."""
