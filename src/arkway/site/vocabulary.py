@@ -16,7 +16,7 @@ _STOP = """
     there these they thing things this those through to too under until up upon us ve very want
     wants was we were what whatever when where whether which while who whom whose why will with
     within without won would yes yet you your yours happen happens mean means possible way work
-    works arkway
+    works arkway many hello hi thanks thank sorry anyone anybody everyone everybody currently today
 """
 STOP = frozenset(_STOP.split())
 
@@ -27,6 +27,7 @@ _WEAK_WORDS = """
     fast find force handle help immediately instead kind know like list look looks maximum minimum
     number often option options order pass problem program provide quick quickly recommended report
     require required right see show sort specific support supported tell there type understand
+    detail details documentation docs guide info information step steps tutorial
     use used uses using usually valid value values various via
 """
 WEAK = frozenset(_WEAK_WORDS.split())
