@@ -16,7 +16,7 @@ KEYS = f"""\
 arkway keys rotate alice
 ```
 
-The key gets a new text, printed once.
+The key gets a new text, printed at the end.
 
 ## Limits
 

@@ -6,8 +6,10 @@ from arkway.site.index import MAX_QUERY_TERMS, Index
 from arkway.site.sections import sections
 
 PAGES = {
-    "keys.md": "# Keys\n\n## Create\n\nMake a key by name.\n\n## Rotate a key\n\nIt gets a new text.\n",
-    "streams.md": "# Streams\n\nA stream ends with DONE.\n\n## Token counts\n\nSend include_usage.\n",
+    "keys.md": "# Keys\n\n## Create\n\nMake a key by name.\n\n"
+    "## Rotate a key\n\nIt gets a new text.\n",
+    "streams.md": "# Streams\n\nA stream ends with DONE.\n\n"
+    "## Token counts\n\nSend include_usage.\n",
     "adr/0001-why.md": "# 0001: Why\n\n## Context\n\nWe rotate keys since texts leak.\n",
 }
 
@@ -66,7 +68,9 @@ def test_a_word_that_is_being_typed_is_completed(index):
     assert typed("token coun")[0] == "token-counts"
 
 
-@pytest.mark.parametrize("text", ['"', "a OR b*", "NEAR(key)", "key) --", "^key", "key:rotate", "'; DROP"])
+@pytest.mark.parametrize(
+    "text", ['"', "a OR b*", "NEAR(key)", "key) --", "^key", "key:rotate", "'; DROP"]
+)
 def test_no_question_is_a_query_language(index, text):
     assert isinstance(index.candidates(index.query(text)), list)
     assert isinstance(index.completing(text), list)

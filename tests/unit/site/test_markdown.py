@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 
 from arkway.site.markdown import aim, coloured, fragment, render
 
-PAGES = {"a.md": "# The A page", "adr/README.md": "# All", "adr/0001-x.md": "# X", "README.md": "# D"}
+PAGES = {
+    "a.md": "# The A page",
+    "adr/README.md": "# All",
+    "adr/0001-x.md": "# X",
+    "README.md": "# D",
+}
 
 
 def html(text: str, path: str = "a.md") -> str:

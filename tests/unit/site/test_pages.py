@@ -9,8 +9,10 @@ from arkway.site.ask import MAX_QUESTION_CHARS
 from arkway.site.pages import MAX_RESULTS, Site, marked, render, wants, window
 
 TEXTS = {
-    "README.md": "# Docs\n\nThe contents.\n\n## Use\n\n- [Keys](keys.md): make keys.\n- [All](adr/README.md)\n",
-    "keys.md": "# Keys\n\n## Rotate a key\n\nIt gets a <b>new</b> text. See [one](adr/0001-x.md).\n",
+    "README.md": "# Docs\n\nThe contents.\n\n## Use\n\n"
+    "- [Keys](keys.md): make keys.\n- [All](adr/README.md)\n",
+    "keys.md": "# Keys\n\n## Rotate a key\n\n"
+    "It gets a <b>new</b> text. See [one](adr/0001-x.md).\n",
     "adr/README.md": "# Decisions\n\n- [0001](0001-x.md)\n",
     "adr/0001-x.md": "# 0001: X\n\n## Context\n\nTurtles. See [keys](../keys.md#rotate-a-key).\n",
 }
@@ -60,7 +62,16 @@ def test_a_program_that_asks_for_markdown_gets_it_from_the_first_address(site):
 
 @pytest.mark.parametrize(
     "path",
-    ["nosuch", "keys/", "adr", "../pyproject.toml", "static/nosuch", "keys.md.md", "//keys", "\x00"],
+    [
+        "nosuch",
+        "keys/",
+        "adr",
+        "../pyproject.toml",
+        "static/nosuch",
+        "keys.md.md",
+        "//keys",
+        "\x00",
+    ],
 )
 def test_other_addresses_are_none(site, path):
     assert site.render(path, "", "") is None
