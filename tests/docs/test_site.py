@@ -31,7 +31,7 @@ def site() -> Site:
 class Anatomy(HTMLParser):
     """The links, anchors and unclosed tags of a page."""
 
-    VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
+    VOID = frozenset({"meta", "link", "input", "br", "hr", "img", "wbr"})
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -26,6 +26,7 @@ from arkway.site.sections import plain, slug, title_of, unique
 
 # What the fences of the pages say, where Pygments has another name or none that helps.
 _LEXERS = {"sh": "bash", "js": "javascript", "jsonc": "javascript"}
+_UNBROKEN_CHARS = 20  # longer names make tables too wide
 _SHORT_CODE_CHARS = 32  # fits into a line of a phone
 _FORMATTER = HtmlFormatter(nowrap=True)
 
@@ -108,10 +109,12 @@ def _fence(
 def _code(
     _self: RendererHTML, tokens: Sequence[Token], at: int, _options: OptionsDict, _env: EnvType
 ) -> str:
-    """Return code in a line; a short one is not to be broken at its hyphens."""
+    """Return code in a line: a short one is not broken, a long name at its underscores."""
     content = tokens[at].content
     kind = ' class="short"' if len(content) <= _SHORT_CODE_CHARS else ""
-    return f"<code{kind}>{escapeHtml(content)}</code>"
+    is_long = len(content) > _UNBROKEN_CHARS
+    code = escapeHtml(content)
+    return f"<code{kind}>{code.replace('_', '_<wbr>') if is_long else code}</code>"
 
 
 def coloured(code: str, language: str) -> str:

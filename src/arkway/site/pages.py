@@ -23,7 +23,7 @@ from arkway.site.index import Hit, Index
 from arkway.site.layout import Found, Frame
 from arkway.site.replies import as_json, as_markdown
 from arkway.site.sections import Kind
-from arkway.site.words import synonyms, terms
+from arkway.site.words import is_chinese, synonyms, terms
 
 HTML = "text/html; charset=utf-8"
 MARKDOWN = "text/markdown; charset=utf-8"
@@ -35,6 +35,8 @@ MAX_RESULTS = 20
 _NOISE = 0.3
 _MAX_PASSAGE_CHARS = 240
 _PROSE_BONUS = 0.5  # a sentence tells more than a command
+# Who types fewer words looks for a place and not for an answer.
+_QUESTION_WORDS = 3
 _MAX_FIELDS = 8  # of a query string; we know two
 _STATIC = {
     "docs.css": "text/css; charset=utf-8",
@@ -189,7 +191,8 @@ class Site:
                 for hit in found
             ]
             return Page(200, JSON, msgspec.json.encode({"query": text, "results": results}))
-        answer = ask.answer(self.index, text) if text else None
+        is_question = len(text.split()) >= _QUESTION_WORDS or is_chinese(text)
+        answer = ask.answer(self.index, text) if is_question else None
         box = self._box(answer) if answer and answer.is_found else ""
         return Page(200, HTML, self.frame.results(text, box, found).encode())
 

@@ -111,6 +111,8 @@ def test_code_is_coloured_and_escaped():
 def test_short_code_in_a_line_is_not_broken():
     assert html("`--flag`") == '<p><code class="short">--flag</code></p>\n'
     assert 'class="short"' not in html(f"`{'x' * 40}`")
+    assert "<wbr>" not in html("`max_tokens`")
+    assert "ARKWAY_<wbr>LIMITS_<wbr>MAX" in html("`ARKWAY_LIMITS_MAX_HEADERS`")
 
 
 def test_a_quotation_is_shown_from_the_root():

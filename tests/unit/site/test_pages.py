@@ -98,6 +98,13 @@ def test_search_as_html_and_json(site):
     assert len(found["results"]) <= MAX_RESULTS
 
 
+def test_a_search_that_asks_shows_the_answer_too(site):
+    assert 'class="answer"' in text(site, "search", "q=How+do+I+rotate+a+key%3F")
+    assert 'class="answer"' in text(site, "search", "q=%E8%BD%AE%E6%8D%A2%E5%AF%86%E9%92%A5")
+    assert 'class="answer"' not in text(site, "search", "q=rotate+key")
+    assert 'class="answer"' not in text(site, "search", "q=rotate+an+elephant")
+
+
 def test_search_escapes_what_it_shows(site):
     html = text(site, "search", "q=%3Cscript%3Ealert(1)%3C/script%3E+new")
 
