@@ -5,7 +5,7 @@ Read once: pages change with the version that they describe.
 
 from pathlib import Path
 
-_PACKAGED = Path(__file__).with_name("pages")
+_PACKAGED = Path(__file__).with_name("docs")
 _CHECKOUT = Path(__file__).resolve().parents[3] / "docs"
 STATIC = Path(__file__).with_name("static")
 # The documentation has 50 pages of at most 40 KiB. This is a bound for mistakes, such as a link to
