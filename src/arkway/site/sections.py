@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"<!--.*-->\s*$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 _CODE_SPAN = re.compile(r"(`[^`]+`)")
 _EMPHASIS = re.compile(r"\*\*?")
-_SENTENCE = re.compile(r"\"[^\"\n]* [^\"\n]*\"")
+_STRING = re.compile(r"\"[^\"\n]*\"")
 _RULE_ROW = re.compile(r"\|?[\s:|-]+\|?$")
 
 
@@ -46,7 +46,7 @@ class Passage(msgspec.Struct, frozen=True):
         Code without the sentences in it: what an example asks a model is not what we say.
         """
         if self.kind is Kind.CODE:
-            return _SENTENCE.sub("", self.source)
+            return _STRING.sub(lambda found: "" if " " in found[0] else found[0], self.source)
         return plain(f"{self.head}\n{self.source}")
 
     @property

@@ -63,6 +63,8 @@ SYNONYMS = (
     "identify id identifier",
     "output answer",
     "structured json format",
+    "human people person",
+    "status code",
     "provider upstream account backend vendor",
     "delete remove revoke",
     "deactivate disable",
@@ -159,7 +161,6 @@ CHINESE = {
     "计费": "billed",
     "收费": "charge",
     "账单": "bill",
-    "设置": "set",
     "配置": "configuration",
     "限流": "rate limit",
     "限速": "rate limit",
@@ -230,7 +231,7 @@ CHINESE = {
 }
 
 _FILLERS = """
-    如何 怎么 怎样 什么 哪些 哪个 多少 是否 可以 能否 能不能 吗 呢 的 了 是 在 有 我 我们 你
+    如何 怎么 怎样 设置 什么 哪些 哪个 多少 是否 可以 能否 能不能 吗 呢 的 了 是 在 有 我 我们 你
     一个 为 给 把 会 和 与 或 这 那 请问 需要 应该 为什么 哪里 怎么办 时 时候 后 之后 到 被 用
     使用 不 没有 要 多 久 多久 多大 吧 里 中 个 查看 看 支持 怎么样 进行 想 让 对 从 上 下 最
     就 还 也 都

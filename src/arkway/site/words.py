@@ -23,16 +23,20 @@ _MAX_WORD_CHARS = 48
 @lru_cache(maxsize=16_384)  # the pages have about 4 000 different words
 def stem(word: str) -> str:
     """Return what `word` shares with its inflections: streams, streamed, streaming -> stream."""
-    found = word
-    for ending, instead in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
-            found = word.removesuffix(ending) + instead
-            break
+    found = _shortened(_shortened(word))  # twice: tampered, tamper
     if len(found) > _SHORTEST_STEM and found.endswith("e"):
         found = found[:-1]
     if len(found) > _SHORTEST_STEM and found[-1] == found[-2]:
         found = found[:-1]
     return found[:-1] + "i" if len(found) > _SHORTEST_STEM and found.endswith("y") else found
+
+
+def _shortened(word: str) -> str:
+    """Return `word` without its ending, if what is left is still a word."""
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            return word.removesuffix(ending) + instead
+    return word
 
 
 _ENDINGS = (
