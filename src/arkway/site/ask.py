@@ -20,7 +20,7 @@ MAX_QUESTION_CHARS = 300  # about 50 words; who needs more asks two questions
 MAX_EXCERPTS = 4
 MAX_EXCERPT_CHARS = 1600
 # Share of a question, by weight, that one passage with its headings must have to be an answer.
-ENOUGH = 0.4
+ENOUGH = 0.43
 # The same where the question has a word that no page has.
 ENOUGH_WITH_UNKNOWN = 0.6
 # Who asks for a number is answered by one; names such as Doubao-1.5-pro-32k are none.

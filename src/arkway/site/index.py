@@ -142,7 +142,7 @@ class Index:
         )
         weight = min(_MOST_WEIGHT, log(1 + len(self.entries) / (frequency + 0.5)))
         if is_weak(term):
-            return weight * _WEAK_WORTH
+            return min(weight, 2.0) * _WEAK_WORTH
         return weight if frequency else _UNKNOWN_WEIGHT
 
     def candidates(self, query: Query) -> list[Hit]:

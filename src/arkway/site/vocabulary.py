@@ -14,7 +14,7 @@ _STOP = """
     ours out over own per please put quite rather re really s same say says shall she should so some
     somebody someone something still such t take takes tell than that the their theirs them then
     there these they thing things this those through to too under until up upon us ve very want
-    wants was we were what whatever when where whether which while who whom whose why will with
+    wants was we were what whatever when where whether which while why will with
     within without won would yes yet you your yours happen happens mean means possible way work
     works arkway many hello hi thanks thank sorry anyone anybody everyone everybody currently today
 """
@@ -128,7 +128,6 @@ SYNONYMS = (
     "wrong incorrect invalid bad",
     "weight share",
     "trace story explain",
-    "audit changed who",
     "license licence",
     "multiple several",
     "size bytes large",
