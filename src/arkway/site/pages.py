@@ -37,6 +37,7 @@ _MAX_PASSAGE_CHARS = 240
 _PROSE_BONUS = 0.5  # a sentence tells more than a command
 # Who types fewer words looks for a place and not for an answer.
 _QUESTION_WORDS = 3
+_MAX_DEPTH = 8  # folders in the address of a page that does not exist; ours have one
 _MAX_FIELDS = 8  # of a query string; we know two
 _STATIC = {
     "docs.css": "text/css; charset=utf-8",
@@ -127,7 +128,10 @@ class Site:
 
     def missing(self, path: str) -> Page:
         """Return the page that says that there is none."""
-        return Page(404, HTML, self.frame.missing(path.removeprefix("/")).encode())
+        here = path.removeprefix("/")
+        if here.count("/") > _MAX_DEPTH:  # its links would be longer than it
+            return Page(404, TEXT, b"There is no such page.\n")
+        return Page(404, HTML, self.frame.missing(here).encode())
 
     def warm(self) -> None:
         """Make the HTML of all pages now: for who must not be kept waiting by the first reader."""

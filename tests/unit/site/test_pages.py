@@ -1,8 +1,11 @@
 """What is the answer to GET? Pages in two forms, search, questions, static files; nothing else."""
 
 import json
+from functools import cache
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arkway.site import source_io
 from arkway.site.ask import MAX_QUESTION_CHARS
@@ -76,6 +79,28 @@ def test_a_program_that_asks_for_markdown_gets_it_from_the_first_address(site):
 def test_other_addresses_are_none(site, path):
     assert site.render(path, "", "") is None
     assert site.missing(path).status == 404
+
+
+@given(
+    st.text(max_size=40) | st.sampled_from(["search", "keys.md", "static/x/docs.css"]),
+    st.text(max_size=60) | st.text(max_size=60).map("ask={}".format) | st.just("q=%ff%00"),
+    st.text(max_size=20) | st.just("application/json"),
+)
+def test_no_request_is_a_bug(path, query, accept):
+    site = whole()
+    page = site.render(path, query, accept) or site.missing(path)
+
+    assert page.status in {200, 400, 404}
+    assert isinstance(page.body, bytes)
+
+
+@cache
+def whole() -> Site:
+    return Site(TEXTS)
+
+
+def test_a_path_without_end_gets_a_short_answer(site):
+    assert len(site.missing("x/" * 4000).body) < 100
 
 
 def test_static_files_may_be_kept_for_ever_since_their_address_changes(site):
