@@ -54,6 +54,7 @@ def render(path: str, text: str, pages: Mapping[str, str]) -> Rendered:
     parser = _parser()
     tokens = parser.parse(text)
     headings = _name_headings(tokens)
+    _unhead_empty_cells(tokens)
     for token in tokens:
         _aim_links(token.children or [], path, pages)
     return Rendered(parser.renderer.render(tokens, parser.options, {}), headings)
@@ -146,6 +147,13 @@ def _name_headings(tokens: list[Token]) -> tuple[Heading, ...]:
             if token.tag != "h1":
                 found.append(Heading(int(token.tag[1]), plain(text), anchor))
     return tuple(found)
+
+
+def _unhead_empty_cells(tokens: list[Token]) -> None:
+    """Make the empty head of a column an ordinary cell: a head without words heads nothing."""
+    for opening, inside, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "th_open" and not inside.content:
+            opening.tag = closing.tag = "td"
 
 
 def _aim_links(

@@ -100,6 +100,12 @@ def test_a_page_called_by_its_file_is_called_by_its_title():
     assert html("[a.md](a.md#x)", "README.md") == '<p><a href="a#x">The A page</a></p>\n'
 
 
+def test_an_empty_head_of_a_column_is_a_cell():
+    found = html("| a | |\n| --- | --- |\n| b | c |")
+
+    assert "<th>a</th>\n<td></td>" in found
+
+
 def test_code_is_coloured_and_escaped():
     found = html('```python\nprint("<b>")  # no\n```\n')
 

@@ -39,6 +39,7 @@ field.after(list);
 field.setAttribute("role", "combobox");
 field.setAttribute("aria-controls", list.id);
 field.setAttribute("aria-autocomplete", "list");
+field.setAttribute("aria-expanded", "false");
 let chosen = -1;
 let waiting;
 let asked = 0;
