@@ -143,7 +143,7 @@ class Sim:
     def set_faults(self, *rules: Mapping[str, Any]) -> None:
         self.control("PUT", "/faults", list(rules))
 
-    # -- talking to it as an account's client -------------------------------------------------------
+    # -- talking to it as an account's client ------------------------------------------------------
 
     def port(self, account: int = 0) -> int:
         return urlsplit(self.accounts[account]["base_url"]).port or 0

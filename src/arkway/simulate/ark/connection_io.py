@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHAT_PATH = b"/api/v3/chat/completions"
 MODELS_PATH = b"/api/v3/models"
+MAX_CONNECTIONS = 20_000  # more than there are ports between two addresses, halved
 _HIGH_WATER_BYTES = 64 << 10  # then answers pause, as they would behind a slow reader
 _GARBAGE = bytes(range(256)) * 4
 _NO_ID = b""
@@ -46,6 +47,8 @@ class Connection(HttpConnection):
         super().connection_made(transport)
         self._transport.set_write_buffer_limits(_HIGH_WATER_BYTES)
         self.server.connections.add(self)
+        if len(self.server.connections) > MAX_CONNECTIONS:
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be forgotten."""
@@ -67,7 +70,9 @@ class Connection(HttpConnection):
         ids = id_headers(self.request_id, client_id)
         if type(found) is Answer:
             settings = server.settings
-            form = Form(found, settings.tokenizer.bytes_per_token, self.request_id, int(time.time()))
+            form = Form(
+                found, settings.tokenizer.bytes_per_token, self.request_id, int(time.time())
+            )
             self._play = play = Play(self, found, form, ids)
             if not play.is_instant:
                 self._log(self._record(found, "begun"))
@@ -223,7 +228,7 @@ class Connection(HttpConnection):
             record.cached_tokens = found.cached_tokens
             record.finish = found.finish
             record.echo = found.echo
-            if record.fault == "error_in_stream":
+            if found.fault is not None and found.fault.kind == "error_in_stream":
                 record.code = found.fault.code or IN_STREAM_CODE
         return record
 

@@ -8,6 +8,7 @@
 Whoever reaches it may do everything: it listens on loopback only, and there is nothing to steal.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +22,7 @@ from arkway.simulate.ark.world import AccountState
 if TYPE_CHECKING:
     from arkway.simulate.ark.server_io import Server
 
+_decode_rules = msgspec.json.Decoder(tuple[FaultRule, ...]).decode
 _CHANGEABLE = ("limits", "model_limits", "not_open", "takes_model_ids", "endpoints", "slowness")
 
 
@@ -34,36 +36,43 @@ class ControlConnection(HttpConnection):
     def serve(self, request: Request) -> None:
         """Answer at once."""
         path = request.path.decode("latin-1").partition("?")[0].strip("/").split("/")
+        pending: asyncio.Task[None] | None = None
         try:
-            status, answer = self._answer(request.method.decode(), path, request.body)
+            if path == ["faults"] and request.method in (b"PUT", b"DELETE"):
+                is_put = request.method == b"PUT"
+                rules = _decode_rules(request.body) if is_put else ()
+                check_rules(self._server.settings, rules)
+                pending = self._server.set_faults(rules)
+                answer: Any = {"rules": len(rules)}
+            else:
+                answer = self._answer(request.method, path, request.body)
+            status = 200 if answer is not None else 404
         except (msgspec.DecodeError, SettingsError) as error:
             status, answer = 400, {"error": str(error)}
-        body = msgspec.json.encode(answer)
+        if pending is None:
+            self._reply(status, answer)
+        else:
+            pending.add_done_callback(lambda _: self._reply(status, answer))
+
+    def _reply(self, status: int, answer: Any) -> None:
+        body = msgspec.json.encode(answer or {"error": "there is no such thing"})
         self.write(head(status, JSON_TYPE, len(body), b"") + body)
         self.done()
 
-    def _answer(self, method: str, path: list[str], body: bytes) -> tuple[int, Any]:
+    def _answer(self, method: bytes, path: list[str], body: bytes) -> Any:
+        """Return the answer; None: there is no such thing."""
         server, states = self._server, self._server.world.states
-        answer: Any = None
         match method, path:
-            case "GET", ["state"]:
-                answer = state_of(server)
-            case "PUT", ["faults"]:
-                rules = msgspec.json.decode(body, type=tuple[FaultRule, ...])
-                check_rules(server.settings, rules)
-                server.set_faults(rules)
-                answer = {"rules": len(rules)}
-            case "DELETE", ["faults"]:
-                server.set_faults(())
-                answer = {"rules": 0}
-            case "PATCH", ["accounts", name] if name in states:
+            case b"GET", ["state"]:
+                return state_of(server)
+            case b"PATCH", ["accounts", name] if name in states:
                 change(states[name], msgspec.json.decode(body))
-                answer = _account(states[name], server.now_s())
-            case "DELETE", ["caches", *names] if len(names) <= 1 and set(names) <= set(states):
+                return _account(states[name], server.now_s())
+            case b"DELETE", ["caches", *names] if len(names) <= 1 and set(names) <= set(states):
                 for name in names or states:
                     states[name].cache.clear()
-                answer = {"cleared": len(names or states)}
-        return (200, answer) if answer else (404, {"error": "there is no such thing"})
+                return {"cleared": len(names or states)}
+        return None
 
 
 def change(state: AccountState, raw: Any) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from arkway.simulate.ark.settings import Limits
 
 _PERIOD_S = 60.0
-_BUCKET_S = 0.1
+_BUCKETS_PER_S = 10
 
 
 class _Bucket:
@@ -86,7 +86,7 @@ class Gate:
         return self._requests, self._tokens
 
     def _bucket(self, now_s: float) -> _Bucket:
-        leaves_at_s = (now_s // _BUCKET_S + 1) * _BUCKET_S + _PERIOD_S
+        leaves_at_s = (int(now_s * _BUCKETS_PER_S) + 1) / _BUCKETS_PER_S + _PERIOD_S
         buckets = self._buckets
         if not buckets or buckets[-1].leaves_at_s < leaves_at_s:
             buckets.append(_Bucket(leaves_at_s))

@@ -68,8 +68,7 @@ async def _serve(settings: Settings, files: Files, ready: Callable[[dict[str, An
         if listening is not None:
             listening.close()
         control.close()
-        server.stop()
-        await asyncio.sleep(0)  # connections hear that they are lost, and write their lines
+        await server.stop()
         log.close()
     return 0
 

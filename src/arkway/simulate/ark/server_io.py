@@ -21,6 +21,7 @@ from arkway.simulate.ark.world import AccountState, World
 
 _BACKLOG = 4096
 _TRIES = 8  # to get a free port
+_TURNS = 100  # of the loop, until connections know that they are lost: one or two
 
 
 class ListeningPort:
@@ -69,6 +70,7 @@ class Server:
         self._serial = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._refusing: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
         listed = [{"id": m.id, "object": "model", "owned_by": "ark"} for m in settings.models]
         self.models_json = msgspec.json.encode({"object": "list", "data": listed})
 
@@ -97,19 +99,26 @@ class Server:
             self.ports.append(ListeningPort(settings.host, port, state))
         await self._apply_refusals()
 
-    def set_faults(self, rules: tuple[FaultRule, ...]) -> None:
-        """Put these rules in the place of all others, their times counted from now."""
-        self.world.faults.set(rules, self.now_s())
-        self._refusals_changed()
+    def set_faults(self, rules: tuple[FaultRule, ...]) -> "asyncio.Task[None]":
+        """Put these rules in the place of all others, their times counted from now.
 
-    def stop(self) -> None:
-        """Close everything, at once."""
+        The task is done once ports refuse, or listen, as the rules say.
+        """
+        self.world.faults.set(rules, self.now_s())
+        return self._refusals_changed()
+
+    async def stop(self) -> None:
+        """Close everything, at once; what was being answered has its line in the log then."""
         if self._timer is not None:
             self._timer.cancel()
         for port in self.ports:
             port.close()
         for connection in list(self.connections):
             connection.abort()
+        for _ in range(_TURNS):
+            if not self.connections:
+                return
+            await asyncio.sleep(0)
 
     def port_of(self, account: str) -> int:
         """Return where `account` is reached."""
@@ -118,13 +127,18 @@ class Server:
                 return port.port
         raise KeyError(account)
 
-    def _refusals_changed(self) -> None:
+    def _refusals_changed(self) -> "asyncio.Task[None]":
         task = self.loop.create_task(self._apply_refusals())
         self._refusing.add(task)
         task.add_done_callback(self._refusing.discard)
+        return task
 
     async def _apply_refusals(self) -> None:
         """Open and close ports as the rules say now; come back when they say otherwise."""
+        async with self._one_at_a_time:
+            await self._apply()
+
+    async def _apply(self) -> None:
         now_s, faults = self.now_s(), self.world.faults
         for port in self.ports:
             names = [port.state.account.name] if port.state else list(self.world.states)

@@ -44,6 +44,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     context_tokens: Count = 131_072
     max_output_tokens: Count = 12_288
     default_output_tokens: Count = 4_096  # Ark's `max_tokens` where the request has none
+    shared_in_flight: Count | None = None  # of all accounts together; above: ServerOverloaded
 
 
 class Account(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -106,6 +106,7 @@ class World:
         self.states = {account.name: AccountState(account, self.settings) for account in accounts}
         self._by_key = {state.account.key: state for state in self.states.values()}
         self._models = {model.id: model for model in self.settings.models}
+        self._in_flight = dict.fromkeys(self._models, 0)  # of all accounts together
         self.faults = Faults(self.settings.seed)
         self.faults.set(self.settings.faults, 0.0)
 
@@ -165,12 +166,10 @@ class World:
         if problem is not None:
             return self._refuse(state, problem, name, is_stream)
         most = limit or model.default_output_tokens
-        gate = state.gates[model.id]
-        taken = gate.take(now_s, prompt_tokens + min(most, settings.estimated_output_tokens))
-        if isinstance(taken, Full):
-            full = refusal(taken.code, state.account.account_id, model.id)
-            full = Refusal(full.status, full.code, full.message, "", taken.retry_after_s)
-            return self._refuse(state, full, name, is_stream)
+        held = prompt_tokens + min(most, settings.estimated_output_tokens)
+        lease = self._take(state, model, held, now_s)
+        if isinstance(lease, Refusal):
+            return self._refuse(state, lease, name, is_stream)
         blocks, cached = self._cached(state, model, (body, texts, prompt_tokens), now_s)
         tokens, finish = self._length(wish, texts[-1], limit, most)
         if fault is not None and fault.kind == "content_filter":
@@ -191,7 +190,7 @@ class World:
             fault=fault,
             include_usage=bool(options and options.include_usage),
             chunk_usage=bool(options and options.chunk_include_usage),
-            lease=taken,
+            lease=lease,
             blocks=blocks,
             tool=_first_tool(body) if finish == "tool_calls" else "",
         )
@@ -204,6 +203,7 @@ class World:
     def end(self, answer: Answer, tokens: int, has_left: bool) -> None:
         """Learn that an answer is over after `tokens`: what was generated is charged."""
         state = answer.state
+        self._in_flight[answer.model.id] -= 1
         state.gates[answer.model.id].settle(answer.lease, answer.prompt_tokens + tokens)
         state.prompt_tokens += answer.prompt_tokens
         state.cached_tokens += answer.cached_tokens
@@ -236,6 +236,20 @@ class World:
         elif code == "":
             return found
         return refusal(code, account.account_id, asked)
+
+    def _take(
+        self, state: AccountState, model: Model, tokens: int, now_s: float
+    ) -> Lease | Refusal:
+        """Return what a call holds: a place of all accounts' and the account's own limits."""
+        account_id, shared = state.account.account_id, model.shared_in_flight
+        if shared is not None and self._in_flight[model.id] >= shared:
+            return refusal("ServerOverloaded", account_id, model.id)
+        taken = state.gates[model.id].take(now_s, tokens)
+        if isinstance(taken, Full):
+            why = refusal(taken.code, account_id, model.id)
+            return Refusal(why.status, why.code, why.message, "", taken.retry_after_s)
+        self._in_flight[model.id] += 1
+        return taken
 
     def _cached(
         self,
