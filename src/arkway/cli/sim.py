@@ -117,11 +117,11 @@ def ark(  # noqa: PLR0913  one parameter a flag
     flags["timing"] = (still if instant else {}) | given({"tokens_per_s": tokens_per_s})
     if answer_tokens is not None:
         flags["answers"] = {"length": "fixed", "tokens": answer_tokens}
-    if fault:
-        flags["faults"] = [settings.rule_of(shlex.split(text)) for text in fault]
     try:
+        if fault:
+            flags["faults"] = [settings.rule_of(_words(text)) for text in fault]
         below = settings.read(config) if config is not None else {}
-        chosen = settings.settings_of(settings.merged(below, flags))
+        chosen = settings.settings_of(settings.with_flags(below, flags))
     except settings.SettingsError as error:
         raise Failure(error, status=USAGE) from None
     return run_io.run(
@@ -135,6 +135,13 @@ def _count(name: str, value: object) -> object:
     if value is None or isinstance(value, int):
         return value
     raise Failure(f"{name}: must be a whole number or none", status=USAGE)
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:  # a quote that is not closed
+        raise Failure(f"--fault: {error}", status=USAGE) from None
 
 
 def _tell(ready: dict[str, Any]) -> None:

@@ -200,6 +200,15 @@ def rule_of(words: list[str]) -> dict[str, Any]:
         raise SettingsError(f"faults: {error}") from None
 
 
+def with_flags(file: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file says with flags over it; a flag of one limit leaves the others' defaults.
+
+    In a file a table of limits is whole: what it leaves out is without limit.
+    """
+    below = {"limits": msgspec.to_builtins(DEFAULT_LIMITS), **file}
+    return merged(below, flags)
+
+
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return `below` with `above` over it, table by table; lists are replaced whole."""
     both = dict(below)
