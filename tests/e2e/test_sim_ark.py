@@ -1,6 +1,7 @@
 """Does the Ark simulator do what docs/simulator.md says, seen from outside by a raw client?"""
 
 import json
+import random
 import signal
 import threading
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from support.httpraw import frames_of, live_frames
-from support.sim import MODEL, Sim, ask, directive
+from support.sim import KINDS, MODEL, Sim, ask, directive
 
 STILL = {"first_token_s": 0, "prefill_tokens_per_s": 0, "tokens_per_s": 0}
 
@@ -280,6 +281,62 @@ def test_calls_that_take_time_have_a_line_at_once():
         sim.process.send_signal(signal.SIGTERM)
         assert sim.process.wait(5) == 0
         assert [line["outcome"] for line in sim.log()] == ["left"]
+
+
+def test_a_log_that_cannot_be_written_ends_the_simulator():
+    with Sim({"timing": STILL}, "--log", "/dev/full") as sim:
+        with sim.connect() as connection:
+            connection.send(sim.request(ask("x")))
+            connection.read_all()
+        assert sim.process.wait(5) == 1
+        assert sim.stderr() == "arkway: [Errno 28] the log, /dev/full: No space left on device\n"
+
+
+def test_nothing_is_held_or_lost_after_calls_of_every_fate():
+    """Faults of all kinds, callers who leave at any time: places come back, each call has its end."""
+    draw = random.Random(11)
+    kinds = [kind for kind in KINDS if kind != "refuse"]
+    timing = {"first_token_s": 0.01, "prefill_tokens_per_s": 0, "tokens_per_s": 1_000}
+    fates = [
+        (f"m{n}", draw.choice(["", *kinds]), draw.random() < 0.5, draw.choice([0.01, 0.03, 3]))
+        for n in range(240)
+    ]
+
+    def call(mine):
+        for mark, kind, stream, patience_s in mine:
+            wishes = {"echo": mark, "tokens": 20}
+            wishes |= {"fault": kind, "for_s": 0.05, "size_bytes": 200_000} if kind else {}
+            with sim.connect(timeout_s=patience_s) as connection:
+                connection.try_send(sim.request(ask(directive(**wishes), stream=stream)))
+                try:
+                    connection.read_response()
+                except (TimeoutError, EOFError, AssertionError, ValueError):
+                    pass
+
+    with Sim({"timing": timing}) as sim:
+        callers = [threading.Thread(target=call, args=(fates[n::8],)) for n in range(8)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(30)
+        ended = sim.wait_log(len(fates))
+        state = sim.control("GET", "/state")["accounts"][0]
+        begun = [line["request_id"] for line in sim.log(begun=True) if line["outcome"] == "begun"]
+
+    assert len(ended) == len(fates)
+    assert len({line["request_id"] for line in ended}) == len(fates)
+    assert set(begun) <= {line["request_id"] for line in ended}
+    assert len(begun) == len(set(begun)) > 100
+    model = state["models"][MODEL]
+    assert model["in_flight"] == 0
+    answers = [line for line in ended if line["prompt_tokens"]]
+    charged = sum(line["prompt_tokens"] + line["completion_tokens"] for line in answers)
+    assert model["tokens_last_min"] == charged, "what was held is what was used"
+    assert (state["prompt_tokens"] + state["completion_tokens"], state["requests"]) == (
+        charged,
+        240,
+    )
+    assert 20 < sum(line["caller_left"] for line in ended) < 220
 
 
 def test_control_says_what_it_cannot_do(shared):

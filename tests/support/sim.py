@@ -27,6 +27,13 @@ from support.httpraw import Connection, Response, request
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 5.0
 MODEL = "doubao-1-5-pro-32k-250115"
+KINDS = (  # of faults; tests/docs holds docs/simulator.md to the simulator's own list
+    "refuse", "reset_before_headers", "close_before_headers", "reset_after_headers", "hang",
+    "error", "redirect", "wrong_content_type", "garbage", "empty", "huge_header", "bad_head",
+    "slow_headers", "slow_first_token", "stall", "cut", "early_eof", "no_done", "bad_json",
+    "bad_chunk_size", "bad_sse", "huge_line", "error_in_stream", "content_filter", "no_usage",
+    "zero_usage", "close_after",
+)  # fmt: skip
 
 
 class Sim:

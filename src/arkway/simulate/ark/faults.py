@@ -65,7 +65,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(max_length=128)] = ""
     retry_after_s: Annotated[float, Meta(ge=0, le=86_400)] | None = None
     location: Annotated[str, Meta(pattern=r"^[!-~]{1,2048}\Z")] = "http://127.0.0.1:9/elsewhere"
-    size_bytes: Annotated[int, Meta(ge=1, le=1 << 30)] = 8 << 20
+    size_bytes: Annotated[int, Meta(ge=1, le=1 << 28)] = 8 << 20
 
     @property
     def is_instead(self) -> bool:

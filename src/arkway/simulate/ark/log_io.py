@@ -6,7 +6,9 @@ answer is: whoever has an answer whole finds its line, though the simulator be k
 No prompt and no key is in it.
 """
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -42,26 +44,34 @@ class Record(Struct):
 
 
 class Log:
-    """The file; without a path nothing is kept."""
+    """The file; without a path nothing is kept.
 
-    def __init__(self, path: str) -> None:
+    Shapes:  failed: called once, when a line could not be written: no oracle is better than half.
+    """
+
+    def __init__(self, path: str, failed: Callable[[OSError], None]) -> None:
+        self._failed = failed
         self._file: int | None = None
         if path:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._file = os.open(Path(path), flags, 0o600)
 
-    @property
-    def is_kept(self) -> bool:
-        """Tell whether there is a file."""
-        return self._file is not None
-
     def write(self, record: Record) -> None:
-        """Append a line. A short write (a full disk) ends the simulator: its log is the point."""
+        """Append a line. When that fails `failed` is called, and nothing is written any more."""
         if self._file is None:
             return
         line = _encode(record) + b"\n"
-        if os.write(self._file, line) != len(line):
-            raise OSError("the log could not be written whole")
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            self._fail(error)
+        else:
+            if written != len(line):
+                self._fail(OSError(errno.ENOSPC, "a line could not be written whole"))
+
+    def _fail(self, error: OSError) -> None:
+        self.close()
+        self._failed(error)
 
     def close(self) -> None:
         """Close the file."""

@@ -33,16 +33,22 @@ def run(settings: Settings, files: Files, ready: Callable[[dict[str, Any]], None
     """Serve until a signal; return the exit status.
 
     Shapes:  ready: called once all ports listen, with what `ready_line` returns.
-    Errors:  OSError when a port is taken or a file cannot be written.
+    Errors:  OSError when a port is taken or a file cannot be written; also later, when the log
+             cannot be written any more.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, files, ready))
 
 
 async def _serve(settings: Settings, files: Files, ready: Callable[[dict[str, Any]], None]) -> int:
-    log = Log(settings.log)
+    stopped, failures = asyncio.Event(), list[OSError]()
+
+    def log_failed(error: OSError) -> None:
+        failures.append(error)
+        stopped.set()
+
+    log = Log(settings.log, log_failed)
     server = Server(settings, World(settings), log)
-    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         server.loop.add_signal_handler(number, stopped.set)
     control = ListeningPort("127.0.0.1", settings.control_port, None)
@@ -70,6 +76,8 @@ async def _serve(settings: Settings, files: Files, ready: Callable[[dict[str, An
         control.close()
         await server.stop()
         log.close()
+    if failures:
+        raise OSError(failures[0].errno, f"the log, {settings.log}: {failures[0].strerror}")
     return 0
 
 
@@ -94,4 +102,6 @@ def ready_line(settings: Settings, server: Server, control_port: int) -> dict[st
 
 
 def _host(host: str) -> str:
+    """Return where callers on this machine find `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is looked up
     return f"[{host}]" if ":" in host else host

@@ -37,7 +37,8 @@ class AccountState:
         self.settings = settings
         self.cache = PromptCache(settings.cache)
         self.gates = {model.id: Gate(self._limits(model.id)) for model in settings.models}
-        self.requests = self.answered = self.refused = self.struck = self.left = 0
+        self.requests = self.answered = self.struck = self.left = 0
+        self.refused: dict[str, int] = {}  # by code: those of `errors`, so not many
         self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
 
     def _limits(self, model: str) -> Limits:
@@ -218,7 +219,7 @@ class World:
     def _refuse(
         self, state: AccountState, why: Refusal, asked: str = "", is_stream: bool = False
     ) -> Refused:
-        state.refused += 1
+        state.refused[why.code] = state.refused.get(why.code, 0) + 1
         return Refused(why, state, asked, is_stream)
 
     def _resolve(self, state: AccountState, asked: str) -> Model | Refusal:

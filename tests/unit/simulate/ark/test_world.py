@@ -204,13 +204,8 @@ def test_counters():
     lab.ask("[[sim fault=hang]]")
     state = lab.states[0]
 
-    assert (state.requests, state.answered, state.left, state.struck, state.refused) == (
-        5,
-        1,
-        1,
-        2,
-        1,
-    )
+    assert (state.requests, state.answered, state.left, state.struck) == (5, 1, 1, 2)
+    assert state.refused == {"InvalidEndpointOrModel.NotFound": 1}
     assert (state.prompt_tokens, state.completion_tokens) == (1 + 1 + 6, 13)
 
 
