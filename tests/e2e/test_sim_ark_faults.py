@@ -77,16 +77,15 @@ def test_reset_after_headers(sim, stream):
 
 @both
 def test_hang(sim, stream):
+    before = len(sim.log())
     with sent(sim, "hang", stream) as connection:
         assert not connection.is_closed(within_s=0.15)
-    line = [line for line in sim.wait_log(len(sim.log())) if line["fault"] == "hang"]
-    deadline_s = time.monotonic() + 5
-    while not (line and line[-1]["caller_left"]) and time.monotonic() < deadline_s:
-        line = [line for line in sim.log() if line["fault"] == "hang"]
-    assert line[-1]["caller_left"]
+    line = sim.wait_log(before + 1)[-1]
+    assert (line["fault"], line["caller_left"]) == ("hang", True)
     began_s = time.monotonic()
     assert raw(sim, "hang", stream, for_s=0.1) == b""
     assert time.monotonic() - began_s >= 0.095
+    assert not last(sim)["caller_left"]
 
 
 @both
@@ -134,13 +133,13 @@ def test_everything_later(sim, stream):
 
 @both
 def test_headers_at_once_and_the_first_token_later(sim, stream):
-    with sent(sim, "slow_first_token", stream, for_s=0.3) as connection:
+    with sent(sim, "slow_first_token", stream, for_s=0.6) as connection:
         began_s = time.monotonic()
         head = connection.read_head()
         at_head_s = time.monotonic() - began_s
         body = b"".join(connection.read_body(head))
-        assert at_head_s < 0.25
-        assert time.monotonic() - began_s >= 0.29
+        assert at_head_s < 0.55
+        assert time.monotonic() - began_s >= 0.59
     assert head.complete
     assert (b"[DONE]" in body) is stream
 
@@ -276,7 +275,7 @@ def test_a_close_that_was_not_announced(sim, stream):
 
 def test_refused_connections_by_account_and_time(sim):
     with sim.connect(0) as idle:
-        sim.set_faults({"kind": "refuse", "accounts": ["ark-1"], "to_s": 0.4})
+        sim.set_faults({"kind": "refuse", "accounts": ["ark-1"], "to_s": 0.8})
         assert idle.is_closed(), "what was open is cut"
     with pytest.raises(ConnectionRefusedError):
         sim.connect(0)
