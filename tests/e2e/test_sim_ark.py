@@ -187,6 +187,16 @@ def test_the_cache_is_each_accounts_own_and_told_truly():
         assert [line["cached_tokens"] for line in sim.log()] == [0, 1_536, 0, 1_536, 0, 1_536, 0, 0]
 
 
+def test_a_prompt_lives_from_its_own_first_token_on_however_long_the_simulator_runs():
+    settings = {"timing": STILL, "cache": {"idle_ttl_s": 300}, "speed": 400}
+    with Sim(settings) as sim:
+        time.sleep(0.8)  # 320 simulated seconds
+        for _ in range(2):
+            answer = sim.chat("x" * 4 * 1_024)
+
+    assert answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"] == 1_024
+
+
 def test_tokens_come_in_time_and_a_cached_prompt_sooner():
     timing = {"first_token_s": 0.05, "prefill_tokens_per_s": 10_000, "tokens_per_s": 100}
     with Sim({"timing": timing}) as sim:

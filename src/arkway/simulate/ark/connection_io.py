@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHAT_PATH = b"/api/v3/chat/completions"
 MODELS_PATH = b"/api/v3/models"
-MAX_CONNECTIONS = 20_000  # more than there are ports between two addresses, halved
+MAX_CONNECTIONS = 20_000  # of 28 000 ports that Linux gives the callers of one address
 _HIGH_WATER_BYTES = 64 << 10  # then answers pause, as they would behind a slow reader
 _GARBAGE = bytes(range(256)) * 4
 _NO_ID = b""
