@@ -1,7 +1,7 @@
 """What does Ark make of a request? Accounts, models, limits and caches; pure: the caller has time.
 
-`World.ask` returns an `Answer` to be played, which holds its limits until `World.end`, or a
-`Refusal`. Hot path: a plain call passes here once, in about 30 µs.
+`World.ask` returns an `Answer` to be played, which holds its limits until `World.end`, a fault in
+its place (`Struck`), or why there is none (`Refused`). Hot path: a plain call passes here in about 4 µs.
 """
 
 import zlib
