@@ -212,7 +212,7 @@ def test_tokens_come_in_time_and_a_cached_prompt_sooner():
 
     # 0.05 s and 3 080 tokens of prefill; then one each 10 ms. Late is the machine's doing.
     assert 0.355 <= seen[0][0] < 2
-    assert 0.185 <= seen[0][19] - seen[0][0] < 2
+    assert 0.545 <= seen[0][19] < 3
     assert 0.05 <= seen[1][0] < seen[0][0]
     assert [line["cached_tokens"] for line in log] == [0, 3_072]
     assert 0.357 <= log[0]["first_token_s"] <= seen[0][0]
