@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check fmt lint types imports docs shape cov bench soak-ledger wheel fixtures lock clean
+.PHONY: help install run demo test check fmt lint types imports docs shape cov bench soak-ledger soak-faults wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench: .venv/installed  ## Measure beside nginx with a comparison program: COMPA
 
 soak-ledger: .venv/installed  ## Kill the gateway KILLS times under load; compare three witnesses
 	@$(BIN)/python tests/soak/soak_ledger.py $(or $(KILLS),50)
+
+soak-faults: .venv/testable  ## Every fault of an account, CALLS calls each (200), plain and streamed
+	@CALLS=$(or $(CALLS),200) $(BIN)/python -m pytest -n 2 --dist load tests/faults/test_matrix.py tests/faults/test_matrix_before.py
 
 wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist
