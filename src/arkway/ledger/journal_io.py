@@ -6,14 +6,14 @@ which the event loop has the interpreter to itself, into blocks that exist alrea
 metadata has to follow. When the database has caught up the journal begins again at its start.
 
 A line is `SEQ HASH BODY`. What a crash tore, and what an earlier round left behind, cannot be
-mistaken for an entry: it does not link to the last one (`ledger.chain`).
+mistaken for an entry: it does not link to the last one (`ledger.chain`, `ledger.recover`).
 """
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from arkway.ledger.chain import HASH_BYTES, link
+from arkway.ledger.recover import Recovered
 
 # 16 MiB are about 40 000 entries: seconds of the fastest load, until the database has them.
 JOURNAL_BYTES = 16 * 1024 * 1024
@@ -28,50 +28,6 @@ class JournalFull(Exception):
     """The group has no room before the database has caught up."""
 
 
-class Recovered:
-    """What a journal holds beyond the database: rows in order, and how many were damaged."""
-
-    def __init__(self, seq: int, last: bytes) -> None:
-        self.rows: list[tuple[int, bytes, bytes]] = []  # (seq, body, hash)
-        self.damaged = 0
-        self._seq, self._hash = seq, last
-        self._doubtful: tuple[int, bytes, bytes] | None = None
-
-    def take(self, line: bytes) -> None:
-        """Take a line if it is the next entry.
-
-        An entry whose text or hash has changed does not link, but what follows links to it: then
-        it was written, and not torn. It is kept, counted as damaged, and found by `verify` again.
-        """
-        found = _parse(line)
-        if found is None:
-            return
-        seq, body, hash_ = found
-        doubtful = self._doubtful
-        if seq == self._seq + 1 and link(self._hash, seq, body) == hash_:
-            self._accept(found)
-        elif (
-            doubtful is not None
-            and seq == doubtful[0] + 1
-            and hash_ in (link(doubtful[2], seq, body), link(self._relinked(), seq, body))
-        ):
-            self.damaged += 1
-            self._accept(doubtful)
-            self._accept(found)
-        elif seq == self._seq + 1:
-            self._doubtful = found
-
-    def _relinked(self) -> bytes:
-        """Return the hash that the doubtful entry would have if only its hash had changed."""
-        assert self._doubtful is not None, "asked for one"
-        return link(self._hash, self._doubtful[0], self._doubtful[1])
-
-    def _accept(self, found: tuple[int, bytes, bytes]) -> None:
-        self.rows.append(found)
-        self._seq, _, self._hash = found
-        self._doubtful = None
-
-
 class Journal:
     """One journal file."""
 
@@ -80,6 +36,7 @@ class Journal:
         self._write = write or _write_through
         self._file = -1
         self._offset = 0
+        self._doubtful_to = 0  # a write that failed may have left lines up to here
 
     def open(self, seq: int, last: bytes) -> Recovered:
         """Open the file, made if there is none; return what follows entry `seq` with hash `last`.
@@ -88,8 +45,7 @@ class Journal:
         """
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         found = Recovered(seq, last)
-        for line in self._path.read_bytes().split(b"\n"):
-            found.take(line)
+        found.read(self._path.read_bytes())
         missing = JOURNAL_BYTES - os.fstat(self._file).st_size
         if missing > 0:  # written, not only reserved: later writes must change no metadata
             os.pwrite(self._file, bytes(missing), JOURNAL_BYTES - missing)
@@ -117,32 +73,20 @@ class Journal:
         """
         if self._offset + len(data) > JOURNAL_BYTES:
             raise JournalFull
+        end = self._offset + len(data)
+        if self._doubtful_to:  # those lines were refused: nothing of them may be read again
+            data = data.ljust(self._doubtful_to - self._offset, b"\n")
+        self._doubtful_to = self._offset + len(data)
         written = self._write(self._file, data, self._offset)
         if written != len(data):
             raise OSError(f"the journal took {written} of {len(data)} bytes")
-        self._offset += written
+        self._doubtful_to, self._offset = 0, end
 
     def close(self) -> None:
         """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-
-def line_of(seq: int, body: bytes, hash_: bytes) -> bytes:
-    """Return the line of one entry."""
-    return b"%d %b %b\n" % (seq, hash_.hex().encode(), body)
-
-
-def _parse(line: bytes) -> tuple[int, bytes, bytes] | None:
-    seq, _, rest = line.partition(b" ")
-    hash_, _, body = rest.partition(b" ")
-    if not seq.isdigit() or len(seq) > 18 or len(hash_) != 2 * HASH_BYTES or not body:
-        return None
-    try:
-        return int(seq), body, bytes.fromhex(hash_.decode("ascii"))
-    except ValueError:
-        return None
 
 
 def _write_through(file: int, data: bytes, offset: int) -> int:
