@@ -106,7 +106,9 @@ def test_what_was_used_is_in_the_ledger_and_explained(gateway):
     assert mine["model"] == "Doubao-1.5-pro-32k"
     assert gateway.call("GET", "/v1/usage?days=3", key=key).error["param"] == "query"
     usage = json.loads(gateway.arkway("usage", "--by", "key,model", "--json"))
-    ids = {made["name"]: made["id"] for made in json.loads(gateway.arkway("keys", "list", "--json"))}
+    ids = {
+        made["name"]: made["id"] for made in json.loads(gateway.arkway("keys", "list", "--json"))
+    }
     (line,) = (line for line in usage if line["key"] == ids["story"])
     assert line["attempts"] == 1
     assert json.loads(gateway.arkway("ledger", "verify", "--json"))["faults"] == []

@@ -77,6 +77,27 @@ SELECT i.seq, i.body FROM entries i WHERE i.seq >= ? AND i.is_end = 0 AND NOT EX
   SELECT 1 FROM entries e WHERE e.request_id = i.request_id AND e.attempt = i.attempt
   AND e.is_end = 1) ORDER BY i.seq
 """
+# What the ends among some rows come to, in the words of `daily`: it says whether `rollup` and the
+# file still agree. An end counts on the day of its intent.
+SUMS_OF_ROWS = """
+SELECT date((i.body->>'at_ms') / 1000, 'unixepoch') AS day, i.body->>'key', i.body->>'tenant',
+  i.body->>'model', i.body->>'account', coalesce(i.body->>'currency', ''), count(*),
+  sum(e.body->>'kind' = 'settle'),
+  sum(e.body->>'kind' = 'settle' AND e.body->>'source' = 'estimate'),
+  sum(e.body->>'kind' = 'unknown'), sum(coalesce(e.body->>'uncached', 0)),
+  sum(coalesce(e.body->>'cached', 0)), sum(coalesce(e.body->>'created', 0)),
+  sum(coalesce(e.body->>'output', 0)), sum(coalesce(e.body->>'reasoning', 0)),
+  sum(coalesce(e.body->>'cost_nano', 0))
+FROM entries e JOIN entries i
+  ON i.request_id = e.request_id AND i.attempt = e.attempt AND i.is_end = 0
+WHERE e.seq BETWEEN ? AND ? AND e.is_end = 1 AND day >= ?
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
+# The oldest row whose attempt has no end yet.
+FIRST_OPEN = "first_open"
+# What pruning leaves behind: the first row that is kept, the hash before it, and the first day
+# whose rows are all there.
+FIRST_SEQ, ANCHOR, PRUNED_BEFORE = "first_seq", "anchor", "pruned_before"
 GET_META = "SELECT value FROM meta WHERE name = ?"
 SET_META = "INSERT INTO meta VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
 

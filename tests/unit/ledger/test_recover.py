@@ -41,7 +41,9 @@ def test_what_is_not_filed_is_read_in_order(filed, probes):
 
 
 @pytest.mark.parametrize("filed", [0, 5])
-@pytest.mark.parametrize("tail", [TAIL, b"".join(map(line_of, *zip(*chain(20, "old"), strict=True)))])
+@pytest.mark.parametrize(
+    "tail", [TAIL, b"".join(map(line_of, *zip(*chain(20, "old"), strict=True)))]
+)
 def test_one_flipped_bit_wherever_it_is_loses_nothing(filed, tail):
     data = b"".join(LINES)
     for _ in range(150):
