@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt lint types imports docs shape cov bench soak-ledger wheel fixtures lock clean
+.PHONY: help install run test check fmt lint types imports docs shape cov bench soak-ledger soak-disk soak-mixed wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench: .venv/installed  ## Measure beside nginx with a comparison program: COMPA
 
 soak-ledger: .venv/installed  ## Kill the gateway KILLS times under load; compare three witnesses
 	@$(BIN)/python tests/soak/soak_ledger.py $(or $(KILLS),50)
+
+soak-disk: .venv/testable  ## Cut the ledger's power POINTS times, refuse its writes, flip its bits
+	@$(BIN)/python tests/soak/soak_disk.py $(or $(POINTS),2000)
 
 wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist

@@ -125,6 +125,7 @@ class BookFile:
 
     def _begin(self) -> None:
         db = self._db = self._connect(self._path)
+        db.text_factory = damaged_or_not
         for pragma in schema.PRAGMAS:
             db.execute(pragma)
         version = _version(db)
@@ -176,6 +177,11 @@ def decode(body: bytes | str) -> Intent | End | None:
         except (ValueError, TypeError):
             continue
     return None
+
+
+def damaged_or_not(text: bytes) -> str:
+    """Return a text of the database; one that a flipped bit has made invalid is still read."""
+    return text.decode("utf-8", "replace")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

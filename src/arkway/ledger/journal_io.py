@@ -67,10 +67,11 @@ class Journal:
         self._offset = 0
 
     def append(self, data: bytes) -> None:
-        """Write whole lines; they are on the disk when it returns.
+        """Write whole lines, a group; they are on the disk when it returns.
 
         Errors:  JournalFull: nothing was written. OSError: what was written is not known.
         """
+        data = b"\n" + data  # tells a torn group from one that was written and damaged since
         if self._offset + len(data) > JOURNAL_BYTES:
             raise JournalFull
         end = self._offset + len(data)

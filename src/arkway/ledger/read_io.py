@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from arkway.ledger import schema
-from arkway.ledger.book_file_io import SchemaMismatch
+from arkway.ledger.book_file_io import SchemaMismatch, damaged_or_not
 from arkway.ledger.entry import End, Intent, decode_end, decode_intent
 
 BY = schema.DIMENSIONS
@@ -74,6 +74,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise NoBook(f"there is no ledger at {path}")
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as db:
+        db.text_factory = damaged_or_not
         row = db.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if row is None or row[0] != schema.SCHEMA_VERSION:
             raise SchemaMismatch(f"{path} is of another version of arkway")

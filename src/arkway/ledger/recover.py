@@ -1,10 +1,11 @@
 """What does a journal hold that the database does not? Read after a crash, bit by bit if need be.
 
-The lines of a round lie one after the other from the start of the file; what follows them is torn,
-of an earlier round, or zeros. Only a line that links to the one before it is taken, and at the
-first that does not the reading ends. Before that, a flipped bit is looked for: every line with one
-bit changed is tried against its hash, so that damage to one bit, wherever it is, costs nothing.
-A torn line cannot be mended so: it would have to hit a hash of 128 bits.
+The lines of a round lie one after the other from the start of the file, with an empty line before
+each group; what follows them is torn, of an earlier round, or zeros. Only a line that links to the
+one before it is taken, and at the first that does not the reading ends. Before that, a flipped bit
+is looked for: every line with one bit changed is tried against its hash, so that damage to one bit,
+wherever it is, costs nothing. A torn line cannot be mended so: it would have to hit a hash of 128
+bits.
 """
 
 import re
@@ -44,6 +45,24 @@ class Recovered:
                 at = self._take(data, at)
             if self.rows:
                 return
+        self._read_over_a_gap(data)
+
+    def _read_over_a_gap(self, data: bytes) -> None:
+        """Take the rows of a round that begins beyond what the database has.
+
+        So it is when the database has lost what it had: rows are missing, and `verify` says which.
+        """
+        at = 0
+        while (end := data.find(b"\n", at, at + MAX_LINE_BYTES)) == at:
+            at += 1
+        found = _parse(data[at:end]) if end > at else None
+        if found is None or found[0] <= self._seq + 1:
+            return
+        self.damaged += 1
+        self._accept(found)
+        following: int | None = end + 1
+        while following is not None:
+            following = self._take(data, following)
 
     def _starts(self, data: bytes) -> Iterator[int]:
         """Yield where the first wanted line may begin, the likeliest first."""
@@ -88,33 +107,45 @@ class Recovered:
         for place in range(end + 1 if end >= 0 else len(text)):
             for bit in range(8):
                 text[place] ^= 1 << bit
-                line, newline, _ = text.partition(b"\n")
+                start = text.startswith(b"\n")  # the beginning of a group had changed
+                line, newline, _ = text[start:].partition(b"\n")
                 found = _parse(bytes(line)) if newline else None
                 if found is not None and self._links(found):
                     self.mended += 1
                     self._accept(found)
-                    return at + len(line) + 1
+                    return at + start + len(line) + 1
                 text[place] ^= 1 << bit
         return None
 
     def _accept_damaged(self, data: bytes, found: Line | None, end: int) -> int | None:
-        """Take a line that does not link if the next one links to it: then it was written.
+        """Take a line that does not link if a later group goes on from it: then it was written.
 
-        It is kept as it is, counted, and found by `verify` again.
+        It is kept as it is, counted, and found by `verify` again. In the last group such a line
+        was torn, and nobody was told that it is there.
         """
-        if not self._is_ours:
+        if not self._is_ours or found is None or found[0] != self._seq + 1:
             return None
-        following = _parse(data[end + 1 : data.find(b"\n", end + 1)])
-        if found is None or following is None or found[0] != self._seq + 1:
-            return None
-        seq, body, hash_ = following
-        hashes_before = (found[2], link(self._hash, found[0], found[1]))
-        if seq != found[0] + 1 or hash_ not in (link(h, seq, body) for h in hashes_before):
-            return None
-        self.damaged += 1
-        self._accept(found)
-        self._accept(following)
-        return end + len(line_of(*following)) + 1
+        for hash_ in (found[2], link(self._hash, found[0], found[1])):
+            if self._goes_on(data, end + 1, found[0], hash_):
+                self.damaged += 1
+                self._accept((found[0], found[1], found[2]))
+                self._hash = hash_
+                return end + 1
+        return None
+
+    @staticmethod
+    def _goes_on(data: bytes, at: int, seq: int, hash_: bytes) -> bool:
+        """Return whether lines link from `at` on, into the group after."""
+        while True:
+            is_later_group = data.startswith(b"\n", at)
+            at += is_later_group
+            end = data.find(b"\n", at, at + MAX_LINE_BYTES)
+            found = _parse(data[at:end])
+            if found is None or found[0] != seq + 1 or link(hash_, *found[:2]) != found[2]:
+                return False
+            if is_later_group:
+                return True
+            at, seq, hash_ = end + 1, found[0], found[2]
 
     def _accept(self, found: Line) -> None:
         self.rows.append(found)

@@ -83,7 +83,7 @@ def _wrong_sums(db: sqlite3.Connection) -> Iterator[str]:
         for line in db.execute(schema.SUMS_OF_ROWS, slice_):
             group = sums.setdefault(line[:dimensions], [0] * len(schema.MEASURES))
             for place, value in enumerate(line[dimensions:]):
-                group[place] += value
+                group[place] += value or 0
     told = {line[:dimensions]: list(line[dimensions:]) for line in lines}
     for key in sorted({*sums, *told}, key=repr):
         found, expected = told.get(key), sums.get(key)
