@@ -78,6 +78,9 @@ soak-ledger: .venv/installed  ## Kill the gateway KILLS times under load; compar
 soak-disk: .venv/testable  ## Cut the ledger's power POINTS times, refuse its writes, flip its bits
 	@$(BIN)/python tests/soak/soak_disk.py $(or $(POINTS),2000)
 
+soak-mixed: .venv/testable  ## Make CALLS calls of every kind; compare the ledger with the upstream's log
+	@$(BIN)/python tests/soak/soak_mixed.py $(or $(CALLS),100000)
+
 wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist
 	@$(BIN)/hatchling build --target wheel --directory dist

@@ -13,7 +13,7 @@ from typing import IO
 from arkway.ledger import schema
 from arkway.ledger.chain import GENESIS
 from arkway.ledger.entry import End, Intent, decode_end, decode_intent
-from arkway.ledger.rollup import DayClock, rolled_up
+from arkway.ledger.rollup import DayClock, rolled_up, smaller
 from arkway.ledger.rows_io import verify
 
 # What a crash can have damaged is at the end; the whole book is `arkway ledger verify`'s to check.
@@ -109,8 +109,10 @@ class BookFile:
             for at in range(0, len(rows), 6 * schema.MAX_ROWS):
                 part = rows[at : at + 6 * schema.MAX_ROWS]
                 execute(schema.insert_entries(len(part) // 6), part)
-            for line in rolled_up(ends, self._clock):
-                execute(schema.ADD_DAILY, line)
+            lines = rolled_up(ends, self._clock)
+            for table, add in schema.ADD_TO.items():
+                for line in lines if table == "daily" else smaller(lines, table):
+                    execute(add, line)
             execute(schema.SET_META, (schema.FIRST_OPEN, first_open))
             execute("COMMIT")
         except BaseException:
@@ -131,8 +133,13 @@ class BookFile:
         version = _version(db)
         if version is None:
             db.executescript(
-                f"BEGIN; {schema.TABLES} INSERT INTO meta VALUES"
+                f"BEGIN; {schema.SUMS_TABLES} {schema.TABLES} INSERT INTO meta VALUES"
                 f"('{_VERSION}', {schema.SCHEMA_VERSION}); COMMIT;"
+            )
+        elif version == 1:
+            db.executescript(
+                f"BEGIN; {schema.FROM_VERSION_1} UPDATE meta SET value = {schema.SCHEMA_VERSION}"
+                f" WHERE name = '{_VERSION}'; COMMIT;"
             )
         elif version != schema.SCHEMA_VERSION:
             self.close()

@@ -92,7 +92,7 @@ def usage(
     Shapes:  by: any of BY (currencies are never added up); where: dimension -> value; days: the
              first and the last, as `2026-11-24`.
     Errors:  ValueError for a name that is no dimension.
-    Cost:    one line of `daily` for each day, key, model and account; never the entries.
+    Cost:    the lines of the smallest table of sums that has what is asked; never the entries.
     """
     where = where or {}
     unknown = {*by, *where} - set(BY)
@@ -101,9 +101,10 @@ def usage(
     groups = [name for name in BY if name in by or name == "currency"]
     shown = [name if name in groups else f"'' AS {name}" for name in BY]
     sums = [f"sum({name})" for name in schema.MEASURES]
+    table = next(name for name, has in schema.SUMS.items() if {*groups, *where} <= {*has})
     conditions = ["day BETWEEN ? AND ?", *(f"{name} = ?" for name in where)]
     found = db.execute(
-        f"SELECT {','.join(shown + sums)} FROM daily WHERE {' AND '.join(conditions)}"  # noqa: S608 - names from our own lists
+        f"SELECT {','.join(shown + sums)} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names from our own lists
         f" GROUP BY {','.join(groups)} ORDER BY {','.join(groups)}",
         (*days, *where.values()),
     )
@@ -114,7 +115,7 @@ def spent(db: sqlite3.Connection, key: str, since_day: str = "") -> Spent:
     """Return what `key` has used since a day, that day included."""
     row = db.execute(
         "SELECT coalesce(sum(uncached + cached + created + output + reasoning), 0),"
-        " coalesce(sum(cost_nano), 0) FROM daily WHERE day >= ? AND key = ?",
+        " coalesce(sum(cost_nano), 0) FROM daily_keys WHERE day >= ? AND key = ?",
         (since_day, key),
     ).fetchone()
     return Spent(*row)

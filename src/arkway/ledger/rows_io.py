@@ -61,6 +61,12 @@ def verify_file(db: sqlite3.Connection) -> Iterator[str]:
             if line != "ok":
                 yield line
         yield from _wrong_sums(db)
+        for table in schema.SMALLER:
+            both = f"SELECT * FROM {table}", schema.summed_up(table)  # noqa: S608 - our own names
+            for one, other in (both, both[::-1]):
+                if db.execute(f"{one} EXCEPT {other} LIMIT 1").fetchone() is not None:
+                    yield f"the sums of {table} are not those of daily"
+                    break
     except sqlite3.DatabaseError as error:
         yield str(error)
 

@@ -127,6 +127,10 @@ def test_a_sum_that_its_rows_do_not_come_to_is_named(lab, measure):
     lab.rows(f"UPDATE daily SET {measure} = {measure} + 1 WHERE day = '2025-11-25'")
 
     with reading(lab.path) as db:
-        (line,) = verify_file(db)
+        line, *others = verify_file(db)
     assert line.startswith("sums of day 2025-11-25, key k1, tenant t1, model M, account a1")
     assert f"{measure} " in line
+    assert others == [
+        "the sums of daily_models are not those of daily",
+        "the sums of daily_keys are not those of daily",
+    ]

@@ -3,8 +3,9 @@ import pytest
 from arkway.ledger.backup_io import BadBackup, back_up, restore
 from arkway.ledger.entry import Kind, Outcome
 from arkway.ledger.explain import money, story
-from arkway.ledger.read_io import NoBook, attempts, reading
+from arkway.ledger.read_io import NoBook, attempts, reading, usage
 from arkway.ledger.reconcile import BadBill, Counted, Match, compare, read_bill
+from arkway.ledger.rows_io import verify_file
 from support.ledger_lab import PRICE, end, intent
 
 HEAD = "day,account,model,input,cached,output"
@@ -35,6 +36,26 @@ def test_the_story_of_a_call_that_failed_over(lab):
     assert "used     10 input + 5 cached input + 3 output tokens, as the upstream counted" in text
     assert "(10 x 0.8 + 5 x 0.16 + 3 x 2) / 1000000 = 0.0000148 CNY" in text
     assert lines[-1] == "  in all  2 attempts, 18 tokens, 0.0000148 CNY"
+
+
+def test_a_book_of_version_1_is_brought_up_with_its_sums(lab):
+    lab.open()
+    lab.write(intent(1), end(1), intent(2, key="k2", account="a2"), end(2))
+    lab.close()
+    lab.book = None
+    for change in (
+        "DROP TABLE daily_keys",
+        "DROP TABLE daily_models",
+        "UPDATE meta SET value = 1 WHERE name = 'schema_version'",
+    ):
+        lab.rows(change)
+
+    assert lab.open().entries == 4
+    with reading(lab.path) as db:
+        assert list(verify_file(db)) == []
+        assert [line.cost_nano for line in usage(db, ["key"])] == [100, 100]
+        assert [line.account for line in usage(db, ["account"])] == ["a1", "a2"]
+        assert [line.key for line in usage(db, ["key"], {"account": "a2"})] == ["k2"]
 
 
 def test_a_call_under_way(lab):
