@@ -100,7 +100,8 @@ def explain(
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
-        print("\n".join(story(found, _prices().get)))
+        prices, names = _prices_and_names()
+        print("\n".join(story(found, prices.get, names.get)))
 
 
 @ledger.command("verify")
@@ -244,13 +245,15 @@ def reconcile_book(
         raise typer.Exit(FAILURE)
 
 
-def _prices() -> dict[int, Price]:
-    """Return every price there ever was, by its version."""
+def _prices_and_names() -> tuple[dict[int, Price], dict[str, str]]:
+    """Return every price there ever was, by its version; the names of keys, by their ids."""
     from arkway.cli.flags import reading as store_reading  # noqa: PLC0415  SQLAlchemy, 0.2 s
+    from arkway.store.keys import list_all  # noqa: PLC0415
     from arkway.store.prices import all_versions  # noqa: PLC0415
 
     with store_reading() as connection:
-        return all_versions(connection)
+        keys = list_all(connection, with_revoked=True)
+        return all_versions(connection), {each.id: each.key.name for each in keys}
 
 
 def _shown(counted: Counted | None) -> str:

@@ -138,8 +138,8 @@ class BookFile:
             )
         elif version == 1:
             db.executescript(
-                f"BEGIN; {schema.FROM_VERSION_1} UPDATE meta SET value = {schema.SCHEMA_VERSION}"
-                f" WHERE name = '{_VERSION}'; COMMIT;"
+                f"BEGIN; {schema.FROM_VERSION_1} INSERT OR REPLACE INTO meta VALUES"
+                f"('{_VERSION}', {schema.SCHEMA_VERSION}); COMMIT;"
             )
         elif version != schema.SCHEMA_VERSION:
             self.close()
