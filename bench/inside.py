@@ -13,7 +13,6 @@ import pstats
 import statistics
 import sys
 import time
-from hashlib import sha256
 
 import uvloop
 
@@ -22,9 +21,18 @@ from arkway.ledger.entry import End, Intent
 from arkway.listener.connection_io import Connection
 from arkway.listener.reader import ReaderLimits
 from arkway.listener.server_io import Listener, ListenerTimeouts
-from arkway.model.catalogue import AccountSpec, Dialect, KeySpec, ModelSpec, Secret, Snapshot
+from arkway.model.catalogue import (
+    AccountSpec,
+    Dialect,
+    KeySpec,
+    ModelSpec,
+    Price,
+    Secret,
+    Snapshot,
+)
 from arkway.model.ids import AccountId, TenantId
-from arkway.routing.pool import Pool
+from arkway.model.key_digest import key_digest
+from arkway.routing.planned import Pool
 from arkway.runtime.plane import WorkerPlane
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, AccountConnections, Upstream, UpstreamLimits
@@ -107,10 +115,14 @@ def compose() -> tuple[Connection, CallerSide, Outbox]:
     outbox = Outbox(lambda _flush: None)
     buffer = memoryview(bytearray(READ_BYTES))
     account = AccountSpec(AccountId("a"), Dialect.OPENAI, "http://127.0.0.1:9/v1", Secret("up"))
-    model = ModelSpec("Doubao-1.5-pro-32k", "doubao-1-5-pro-32k-250115", 32_768, 12_288)
-    digest = sha256(KEY.encode()).digest()
+    price = Price(1, "CNY", 800_000_000, 160_000_000, 2_000_000_000)
+    model = ModelSpec(
+        "Doubao-1.5-pro-32k", "doubao-1-5-pro-32k-250115", 32_768, 12_288, price=price
+    )
+    secret = b"k" * 32
+    digest = key_digest(secret, KEY.encode())
     key = KeySpec(digest, "bench", TenantId("default"))
-    snapshot = Snapshot({model.name: model}, (account,), {digest: key})
+    snapshot = Snapshot({model.name: model}, (account,), {digest: key}, key_secret=secret)
     upstream = Upstream(UpstreamLimits(), buffer, "arkway/bench", outbox)
     log = Log("warning", "json")
     plane = WorkerPlane(snapshot, PipelineLimits(), Pool(b"s" * 32), upstream, Ledger(), log)

@@ -1,12 +1,22 @@
-"""What every test of a real process gets: the gateway's own words when it fails."""
+"""What every test of a real process gets: the gateway's own words when it fails.
 
+Hypothesis draws the same examples in every run, so that a red run stays red until something is
+mended; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+"""
+
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.gateway import Gateway
 from support.lab import Lab
+
+settings.register_profile("repeat", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 REAL_PROCESS = ("conformance", "faults", "e2e")  # directories whose tests start a gateway
 

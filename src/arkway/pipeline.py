@@ -131,10 +131,11 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         if call.text_bytes > call.model.always_fits_bytes:
             check_context(call, plane.estimator.ratio(call.model).tokens_per_byte)
         key, now_s = caller.key, plane.time()
+        now_unix_s = plane.unix_ms() // 1000
         estimate = NOTHING if has_no_limits(key.limits) else plane.estimator.estimate(key.id, call)
-        held = plane.key_limits.reserve(key, estimate, now_s, plane.unix_ms() // 1000)
+        held = plane.key_limits.reserve(key, estimate, now_s, now_unix_s)
         envelope = Envelope(
-            exchange.request_id, plane.unix_ms() // 1000, call.requested_model, call.include_usage
+            exchange.request_id, now_unix_s, call.requested_model, call.include_usage
         )
         work = Work(exchange, plane, caller, call, held, envelope, wait_s)
         try:

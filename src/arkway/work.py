@@ -19,7 +19,7 @@ from arkway.model.errors import InvalidJson
 from arkway.model.ids import KeyId
 from arkway.model.outcome import AttemptFailed
 from arkway.model.usage import Usage
-from arkway.routing.pool import Plan, Pool
+from arkway.routing.planned import Plan, Pool
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.dialects import encode_call

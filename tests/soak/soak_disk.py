@@ -65,11 +65,11 @@ class Findings:
 
 
 @contextmanager
-def small_and_quick():
+def small_and_quick(half: int = 1 << 17):
     """Make journals small and waits short: thousands of books are opened here."""
     with ExitStack() as stack:
         for module, values in (
-            (journal_io, {"JOURNAL_BYTES": 1 << 18, "ROOM_BYTES": 1 << 16}),
+            (journal_io, {"JOURNAL_BYTES": 2 * half, "HALF_BYTES": half, "ROOM_BYTES": 1 << 13}),
             (book_io, {"FILE_EVERY_S": 0.001, "RETRY_S": (0.001,)}),
         ):
             stack.enter_context(patch.multiple(module, **values))
@@ -192,7 +192,7 @@ class PowerCuts:
         while self.findings.power_cuts < self.points and not self.findings.problems:
             self.turn()
             chance = self.dice.random()
-            if chance < 0.25:
+            if chance < 0.25 or self.lab.book.state.unfiled > 12:
                 self.unsynced(self.lab.book.file_now, {WAL})
             elif chance < 0.3:
                 self.lab.book.file_now()
@@ -474,8 +474,9 @@ def flip_journal(folder: Path, places: int, dice: random.Random, findings: Findi
 
 def soak(folder: Path, points: int, seed: int, writes: range, places: int) -> Findings:
     findings, dice = Findings(), random.Random(seed)
-    with small_and_quick():
+    with small_and_quick(half=1 << 14):  # so that rounds change often
         PowerCuts(folder / "power", seed, points, findings).run()
+    with small_and_quick():
         for at in writes:
             for error in ERRORS:
                 for share in (0.0, 0.5, 1.0):

@@ -9,7 +9,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from soak_disk import ERRORS, Findings, PowerCuts, SpoiledDisk, small_and_quick, soak
 
-from arkway.ledger.book_io import Book
 
 SEED, POINTS, PLACES = 5, 80, 12
 WRITES = range(1, 51, 16)
@@ -29,18 +28,8 @@ def test_whatever_the_disk_does_nothing_acknowledged_is_lost_and_damage_is_named
 
 
 @pytest.mark.slow
-def test_a_journal_that_begins_again_too_early_is_found(tmp_path, monkeypatch):
-    """The test of the test: entries that the database does not have yet are written over."""
-    monkeypatch.setattr(Book, "_make_room", lambda book: book._journal.rewind())
-    findings = Findings()
-    with small_and_quick():
-        PowerCuts(tmp_path / "power", SEED, POINTS, findings).run()
-
-    assert any("acknowledged and not there" in problem for problem in findings.problems)
-
-
-@pytest.mark.slow
 def test_a_disk_that_says_it_wrote_and_did_not_is_found(tmp_path, monkeypatch):
+    """The test of the test."""
     monkeypatch.setattr(SpoiledDisk, "write", lambda _self, _file, data, _offset: len(data))
     findings = Findings()
     with small_and_quick():

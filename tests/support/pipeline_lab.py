@@ -25,7 +25,7 @@ from arkway.model.errors import UpstreamError
 from arkway.model.key_digest import key_digest
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.pipeline import serve
-from arkway.routing.pool import Pool
+from arkway.routing.planned import Pool
 from arkway.work import PipelineLimits
 from support.fakes import FakeLoop
 from support.listener_lab import ListenerLab, answers, post

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from arkway.cli import pool
 from arkway.cli.flags import JsonFlag, changing, examples, given, reading
 from arkway.cli.output import USAGE, Failure, print_json, print_table, remark
 from arkway.store import accounts
@@ -211,6 +212,15 @@ def show(name: _Name, json: JsonFlag = False) -> None:
     """Show one upstream account; never its credential."""
     with reading() as connection:
         _tell(accounts.get(connection, name), as_json=json)
+
+
+app.command(
+    "apply",
+    epilog=examples(
+        "arkway accounts apply pool.toml --dry-run",
+        "arkway accounts apply pool.toml --prune --yes",
+    ),
+)(pool.apply)
 
 
 @app.command("remove", epilog=examples("arkway accounts remove main"))

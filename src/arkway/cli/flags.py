@@ -92,6 +92,15 @@ def changing() -> Iterator["Change"]:
 
 
 @contextmanager
+def rehearsing() -> Iterator["Change"]:
+    """Begin a change of the store of which nothing is kept."""
+    from arkway.store.changes import rehearsal  # noqa: PLC0415
+
+    with rehearsal(store(), actor()) as now:
+        yield now
+
+
+@contextmanager
 def reading() -> Iterator["Connection"]:
     """Begin to read the store."""
     from arkway.store import changes  # noqa: PLC0415

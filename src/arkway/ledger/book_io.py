@@ -35,14 +35,20 @@ from arkway.ledger.recover import line_of
 # disk that has stopped.
 MAX_WAITING = 65_536
 FILE_EVERY_S = 0.5
+# Under load it is filed more often, a little at a time: the two threads share one interpreter, and
+# a long turn of the other one is latency to everybody.
+FILE_BUSY_EVERY_S = 0.05
+BUSY_UNFILED = 200
 # After trouble the disk is tried again: often at first, for a full one may be cleared at once.
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A group waits this long for the database to make room in the journal.
 ROOM_WAIT_S = 5.0
 # A disk that takes longer is waited for in a thread: nobody's stream should stand still for it.
 INLINE_S = 0.001
-# A write is dear however little it holds: 0.15 ms of processor time. After a group that shows load
-# the next one waits for several times what it took, so that it holds most of the calls in progress.
+# A write is dear however little it holds: it blocks the loop for 0.1 ms and more. After a group
+# that shows load the next one waits for several times what it took, as long as each turn brings
+# more: so it holds most of the calls in progress, and a loop that has nothing else to do never
+# waits. (By turns and not by a timer: those of the loop are whole milliseconds.)
 BUSY_GROUP = 8
 SPACING = 8
 MAX_SPACING_S = 0.002
@@ -85,9 +91,6 @@ class Loop(Protocol):
     def call_soon(self, callback: Callable[[], None], /) -> object:
         """Call at the end of this turn."""
 
-    def call_later(self, delay_s: float, callback: Callable[[], None], /) -> object:
-        """Call after `delay_s`."""
-
     def call_soon_threadsafe(self, callback: Callable[..., None], /, *args: object) -> object:
         """Call in the loop's thread, soon."""
 
@@ -110,7 +113,6 @@ class Book:
         self.is_open = False
         self._file, self._journal = file, journal
         self._call_soon, self._call_soon_threadsafe = loop.call_soon, loop.call_soon_threadsafe
-        self._call_later = loop.call_later
         self._report = report
         self._seq, self._hash = 0, GENESIS
         self._waiting: deque[_Item] = deque()
@@ -119,6 +121,7 @@ class Book:
         self._wake = threading.Lock()  # released to wake the thread; a Semaphore costs ten times
         self._wake.acquire()
         self._has_turn = False  # the end of the turn will see to what waits
+        self._seen = 0  # how many waited at the end of the last turn
         self._is_awake = False  # the thread sees to it
         self._has_filed = threading.Event()
         self._filing = threading.Lock()
@@ -198,11 +201,13 @@ class Book:
         self._has_turn = False
         if self._is_awake:
             return  # the thread looks again before it sleeps
-        wait_s = self._next_s - time.perf_counter()
-        if wait_s > 0 and len(self._waiting) < ENOUGH:
+        waiting = len(self._waiting)
+        if self._seen < waiting < ENOUGH and time.perf_counter() < self._next_s:
+            self._seen = waiting
             self._has_turn = True
-            self._call_later(wait_s, self._end_turn)
+            self._call_soon(self._end_turn)
             return
+        self._seen = 0
         if self._usual_commit_s > INLINE_S or self._journal.is_full:
             self._is_awake = True
             self._wake.release()
@@ -259,7 +264,8 @@ class Book:
         chained = self._chained(entries)
         try:
             self._make_room()
-            self._journal.append(b"".join([line_of(s, body, h) for s, _, body, h in chained]))
+            lines = b"".join([line_of(s, body, h) for s, _, body, h in chained])
+            self._journal.append(lines, self._seq)
         except BaseException:
             self._seq, self._hash = seq, last
             raise
@@ -277,16 +283,11 @@ class Book:
         return chained
 
     def _make_room(self) -> None:
-        """Begin the journal again when the database has everything; wait for that if it is full."""
-        if not self._journal.is_at_start and not self._unfiled:
-            self._journal.rewind()
+        """Wait for the database while the journal is full."""
         deadline_s = time.monotonic() + ROOM_WAIT_S
         while self._journal.is_full and time.monotonic() < deadline_s:
             self._has_filed.clear()
-            if self._unfiled:
-                self._has_filed.wait(FILE_EVERY_S)
-            else:
-                self._journal.rewind()
+            self._has_filed.wait(FILE_EVERY_S)
 
     def _tell(self, group: list[_Item], *, is_durable: bool) -> None:
         with suppress(RuntimeError):  # the loop has gone
@@ -312,7 +313,7 @@ class Book:
                     self._put(kept)
                 else:
                     self._make_room()
-                    self._journal.append(b"\n")  # a line that is no entry: can it be written?
+                    self._journal.append(b"\n", self._seq)  # no entry: can it be written?
             except (OSError, JournalFull):
                 self._kept.extendleft(reversed([end for end in kept if type(end) is End]))
                 continue
@@ -342,7 +343,13 @@ class Book:
                 has_trouble = True
             if is_last:
                 return
-            time.sleep(0.01 if self._is_stopping else FILE_EVERY_S)
+            time.sleep(self._pause_s())
+
+    def _pause_s(self) -> float:
+        """Return how long the filing thread rests. Unit: s."""
+        if self._is_stopping:
+            return 0.01
+        return FILE_BUSY_EVERY_S if len(self._unfiled) > BUSY_UNFILED else FILE_EVERY_S
 
     def file_now(self) -> None:
         """Put everything that is durable into the database; a reader then sees it.
@@ -362,6 +369,7 @@ class Book:
         entries = [each for each in entries if each[0] > self._file.seq]
         if entries:
             self._file.add(entries)
+            self._journal.filed(self._file.seq)
         while self._unfiled and self._unfiled[0][0] <= self._file.seq:
             self._unfiled.popleft()
         self._has_filed.set()

@@ -31,7 +31,15 @@ def rates(price: Price) -> tuple[int, int, int, int, int]:
 
 def cost_nano(usage: Usage, price: Price) -> int:
     """Return what `usage` costs: the sum over the classes, rounded half up once at its end."""
-    total = sum(n * rate for n, rate in zip(classes(usage), rates(price), strict=True))
+    created = usage.cache_creation_input_tokens
+    creation = price.input_nano if price.cache_creation_nano is None else price.cache_creation_nano
+    cached = usage.cached_input_tokens
+    total = (
+        (usage.input_tokens - cached - created) * price.input_nano
+        + cached * price.cached_input_nano
+        + created * creation
+        + usage.output_tokens * price.output_nano  # reasoning is a part of it, at the same price
+    )
     return (total + TOKENS_PER_PRICE // 2) // TOKENS_PER_PRICE
 
 

@@ -31,48 +31,57 @@ class Recovered:
         self.damaged = 0  # rows whose text or hash is not what was written
         self.mended = 0  # rows that one flipped bit had changed
         self._seq, self._hash = seq, last
+        self._rounds: tuple[int, ...] = (0,)
         self._is_ours = False  # the journal continues this book and no other
 
-    def read(self, data: bytes) -> None:
+    def read(self, data: bytes, rounds: tuple[int, ...] = (0,)) -> None:
         """Take all rows of a journal file.
 
-        Cost:    a hash for each line; for each flipped bit, and once at the end, one for each bit
-                 of a line.
+        Shapes:  rounds: where rounds begin; which of them is the older one is not known.
+        Cost:    a hash for each line; for each flipped bit, and a few times at the end, one for
+                 each bit of a line.
         """
+        self._rounds = rounds
+        while self._read_on(data) or self._read_over_a_gap(data):
+            pass
+
+    def _read_on(self, data: bytes) -> bool:
+        """Take the rows that follow the last one taken; return whether there were any."""
+        taken = len(self.rows)
         for start in self._starts(data):
             at: int | None = start
             while at is not None:
                 at = self._take(data, at)
-            if self.rows:
-                return
-        self._read_over_a_gap(data)
+            if len(self.rows) > taken:
+                return True
+        return False
 
-    def _read_over_a_gap(self, data: bytes) -> None:
-        """Take the rows of a round that begins beyond what the database has.
+    def _read_over_a_gap(self, data: bytes) -> bool:
+        """Take the first row of a round that begins beyond what the database has.
 
         So it is when the database has lost what it had: rows are missing, and `verify` says which.
         """
-        at = 0
-        while (end := data.find(b"\n", at, at + MAX_LINE_BYTES)) == at:
-            at += 1
-        found = _parse(data[at:end]) if end > at else None
-        if found is None or found[0] <= self._seq + 1:
-            return
+        beyond = []
+        for start in self._rounds:
+            at = self._after_blank(data, start)
+            found = _parse(data[at : data.find(b"\n", at, at + MAX_LINE_BYTES)])
+            if found is not None and found[0] > self._seq + 1:
+                beyond.append(found)
+        if not beyond:
+            return False
         self.damaged += 1
-        self._accept(found)
-        following: int | None = end + 1
-        while following is not None:
-            following = self._take(data, following)
+        self._accept(min(beyond))
+        return True
 
     def _starts(self, data: bytes) -> Iterator[int]:
-        """Yield where the first wanted line may begin, the likeliest first."""
+        """Yield where the next wanted line may begin, the likeliest first."""
         token = b"%d " % (self._seq + 1)
-        yield 0
         at = data.find(b"\n" + token)
         while at >= 0:
             yield at + 1
             at = data.find(b"\n" + token, at + 1)
-        # Its number or the end of the line before has changed: it follows the last one filed.
+        yield from self._rounds
+        # Its number or the end of the line before has changed: it follows the last one.
         before = data.find(b"%d %b " % (self._seq, self._hash.hex().encode()))
         if before >= 0:
             self._is_ours = True
@@ -82,11 +91,16 @@ class Recovered:
                 yield at
                 at = data.find(token, at + 1, before + MAX_LINE_BYTES)
 
+    @staticmethod
+    def _after_blank(data: bytes, at: int) -> int:
+        """Return where a line is: after what begins a group, or a failing disk may have taken."""
+        blank = _blank(data, at)
+        assert blank is not None, "nothing matches too"
+        return blank.end()
+
     def _take(self, data: bytes, at: int) -> int | None:
         """Take the line at `at`; return where the next one begins, None at the end."""
-        blank = _blank(data, at)  # in the place of lines that a failing disk may have taken
-        assert blank is not None, "nothing matches too"
-        at = blank.end()
+        at = self._after_blank(data, at)
         end = data.find(b"\n", at, at + MAX_LINE_BYTES)
         found = _parse(data[at:end]) if end >= 0 else None
         if found is not None and self._links(found):
@@ -133,19 +147,24 @@ class Recovered:
                 return end + 1
         return None
 
-    @staticmethod
-    def _goes_on(data: bytes, at: int, seq: int, hash_: bytes) -> bool:
-        """Return whether lines link from `at` on, into the group after."""
+    def _goes_on(self, data: bytes, at: int, seq: int, hash_: bytes) -> bool:
+        """Return whether lines link from `at` on, into the group after, or into another round."""
         while True:
             is_later_group = data.startswith(b"\n", at)
-            at += is_later_group
-            end = data.find(b"\n", at, at + MAX_LINE_BYTES)
-            found = _parse(data[at:end])
-            if found is None or found[0] != seq + 1 or link(hash_, *found[:2]) != found[2]:
-                return False
+            found = self._linked(data, at + is_later_group, seq, hash_)
+            if found is None:
+                starts = [self._after_blank(data, start) for start in self._rounds]
+                return any(self._linked(data, start, seq, hash_) for start in starts)
             if is_later_group:
                 return True
-            at, seq, hash_ = end + 1, found[0], found[2]
+            at, seq, hash_ = at + len(line_of(*found)), found[0], found[2]
+
+    @staticmethod
+    def _linked(data: bytes, at: int, seq: int, hash_: bytes) -> Line | None:
+        found = _parse(data[at : data.find(b"\n", at, at + MAX_LINE_BYTES)])
+        if found is None or found[0] != seq + 1 or link(hash_, found[0], found[1]) != found[2]:
+            return None
+        return found
 
     def _accept(self, found: Line) -> None:
         self.rows.append(found)

@@ -1,167 +1,324 @@
-"""Which accounts may take a call, in which order? The pool's state and its one decision."""
+"""Which account takes this attempt? The pool's state and its decisions. Hot path.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+`choose` decides and reserves in one step; it gives a lease, a place in the queue or a refusal, and
+is called again, with the accounts already tried, after a failure. A lease ends once: by `succeed`,
+`fail` or `release`. While calls wait, the driver calls `wake` when a lease has ended and at
+`wake_at_s`.
 
-import msgspec
+State is keyed by stable ids and survives every change of accounts. Pure: the caller brings the
+clock and the randomness. One process, one thread.
+"""
 
-from arkway.model.call import Call, Target
-from arkway.model.catalogue import AccountSpec, ModelSpec
+from collections.abc import Callable, Collection
+from math import inf
+
+from arkway.model.call import Call
+from arkway.model.catalogue import AccountSpec
 from arkway.model.ids import AccountId, TenantId
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
-from arkway.routing.affinity import by_home, conversation_key
-from arkway.routing.outlier import OutlierDetector, OutlierPolicy
-
-
-class Affinity(StrEnum):
-    """Where a call was served, seen from its conversation; a response header says it."""
-
-    HOME = "home"
-    SPILL = "spill"
-    NONE = "none"  # the call named no conversation
-
+from arkway.model.usage import Usage
+from arkway.routing.ask import Ask, Asker, Size
+from arkway.routing.choice import Chosen, Turn, choose_among, sort_out
+from arkway.routing.keys import answer_key
+from arkway.routing.knowledge import Knowledge
+from arkway.routing.lease import Affinity, Ejected, Lease, Refusal, Slot, Wait
+from arkway.routing.limited import which_limit
+from arkway.routing.overload import Overloads
+from arkway.routing.policy import RoutingPolicy
+from arkway.routing.report import AccountReport, report
+from arkway.routing.retries import Hedges, RetryBudget
+from arkway.routing.score import is_unpaid
+from arkway.routing.slots import Slots
+from arkway.routing.waits import Waits
 
 _NONE = Affinity.NONE  # bound once: Python 3.11 finds an enum's member by a slow path
 
 
-@dataclass(slots=True)
-class _AccountState:
-    """What outlives a snapshot: keyed by account id."""
-
-    outlier: OutlierDetector
-    in_flight: int = 0
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """The targets of one call, best first, and the home if the call belongs to a conversation."""
-
-    targets: Sequence[Target]
-    home: AccountId | None = None
-
-    def affinity(self, served_by: AccountId) -> Affinity:
-        """Return what the response header says when `served_by` answered."""
-        if self.home is None:
-            return _NONE
-        return Affinity.HOME if served_by == self.home else Affinity.SPILL
+def _no_draw() -> float:
+    return 0.5
 
 
 class Pool:
-    """Health and load of every account, and the order in which a call tries them."""
+    """Health, limits and warmth of every account, and who waits for them."""
 
-    def __init__(self, secret: bytes, policy: OutlierPolicy | None = None) -> None:
-        self._secret = secret
-        self._policy = policy or OutlierPolicy()
-        self._states: dict[AccountId, _AccountState] = {}
-        self._accounts: tuple[AccountSpec, ...] = ()
-        self._targets: dict[str, tuple[ModelSpec, tuple[Target, ...]]] = {}  # of `_accounts`
-        self._model_outliers: dict[tuple[AccountId, str], OutlierDetector] = {}
-        self._turn = 0  # breaks ties between equally used accounts
+    def __init__(
+        self,
+        secret: bytes,
+        policy: RoutingPolicy | None = None,
+        draw: Callable[[], float] = _no_draw,
+    ) -> None:
+        self.policy = policy = policy or RoutingPolicy()
+        self._draw = draw  # uniform from 0 to 1
+        self._asker = Asker(secret, policy.cache_minimum_tokens)
+        self._slots = Slots(policy)
+        self.knowledge = Knowledge(policy)
+        self.retries = RetryBudget(policy)
+        self.hedges = Hedges(policy)
+        self._overloads = Overloads(policy)
+        self._waits = Waits(policy, self)
 
-    def plan(
+    # Before an attempt.
+
+    def apply(self, accounts: tuple[AccountSpec, ...], now_s: float) -> None:
+        """Take new accounts; an edited account that was out comes back."""
+        if accounts is not self._slots.accounts:
+            self._slots.apply(accounts, now_s)
+
+    def ask(
         self,
         call: Call,
         tenant: TenantId,
+        size: Size,
+        accounts: tuple[AccountSpec, ...],
+        patient_until_s: float = inf,
+    ) -> Ask:
+        """Return what routing needs to know of a call. Cost: 1 us for a short prompt."""
+        return self._asker.ask(call, tenant, size, patient_until_s, len(accounts) > 1)
+
+    def choose(
+        self,
+        ask: Ask,
         accounts: tuple[AccountSpec, ...],
         now_s: float,
-        max_attempts: int,
-    ) -> Plan:
-        """Return up to `max_attempts` targets for `call`, each account at most once.
+        tried: Collection[AccountId] = (),
+        may_wait: bool = True,
+    ) -> Lease | Wait | Refusal:
+        """Decide where a call goes, and reserve it there.
 
-        A conversation's accounts come in its rendezvous order, the others least utilised first.
-        Ejected accounts come last: when nothing else is left, trying one beats refusing.
+        A call's first choice has nothing in `tried`. Later ones, after a failure, pass the queue:
+        the call has had its turn.
         """
-        targets = self._serving(call.model, accounts)
-        if call.conversation is None:
-            if len(targets) > 1:
-                targets = self._least_utilised(targets)
-            home = None
-        else:
-            if len(targets) > 1:
-                targets = by_home(
-                    targets, conversation_key(self._secret, tenant, call.conversation)
-                )
-            home = targets[0].account.id if targets else None
-        if len(targets) > 1:
-            targets = sorted(targets, key=lambda target: self.is_ejected(target, now_s))
-        return Plan(targets[:max_attempts], home)
+        slots = self._slots.of(ask.model, accounts, now_s)
+        is_first = not tried
+        if is_first:
+            self.retries.on_call()
+            self.hedges.on_call()
+        if self._overloads or self._waits.queues:
+            held_until_s = self._held_until_s(ask.model.name, now_s, is_first=is_first)
+            if held_until_s is not None:
+                wait = Wait(ask, accounts, tried, now_s, self._end_s(ask, now_s))
+                return self._waits.enter(wait, max(held_until_s, now_s), may_wait=may_wait)
+        if len(slots) == 1 and is_first and ask.root is None:
+            lease = self._at_once(ask, slots[0], now_s)
+            if lease is not None:
+                return lease
+        among = sort_out(slots, tried, now_s, self.policy, is_low_value=ask.is_low_value)
+        turn = Turn(self._draw, is_first, waits=is_first and may_wait)
+        chosen = choose_among(self.knowledge, ask, among, now_s, turn)
+        if chosen.slot is not None:
+            return self.lease(ask, chosen, now_s)
+        wait = Wait(ask, accounts, tried, now_s, self._end_s(ask, now_s))
+        return self._wait(wait, chosen, may_wait=may_wait)
 
-    def begin(self, target: Target) -> None:
-        """Count an attempt under way."""
-        self._state(target.account.id).in_flight += 1
+    def _wait(self, wait: Wait, chosen: Chosen, *, may_wait: bool) -> Wait | Refusal:
+        """Queue a call for its home, or for any account; refuse what cannot be cured by waiting."""
+        if chosen.refusal is not None:
+            return chosen.refusal
+        room_in_s = chosen.room_in_s
+        if chosen.home is not None:
+            wait.home, wait.home_until_s = chosen.home, wait.since_s + chosen.home_patience_s
+            room_in_s = chosen.home_wait_s
+        return self._waits.enter(wait, wait.since_s + room_in_s, may_wait=may_wait)
 
-    def end(self, target: Target, failure: AttemptFailed | None, now_s: float) -> float | None:
-        """Count an attempt's end; return the length of an ejection it caused, or None. Unit: s.
+    def _at_once(self, ask: Ask, slot: Slot, now_s: float) -> Lease | None:
+        """The shortest way: one healthy account with room, and no conversation."""
+        tokens = ask.input_tokens + ask.output_tokens
+        gauge = slot.gauge
+        if (
+            slot.health.is_plain
+            and slot.model_health.is_plain
+            and not gauge.queued
+            and gauge.has_room(tokens, now_s)
+        ):
+            return Lease(ask, slot, gauge.reserve(tokens, now_s), tokens, now_s, _NONE)
+        return None
 
-        Our own doing (the caller left) says nothing about the account.
+    def _held_until_s(self, model: str, now_s: float, *, is_first: bool) -> float | None:
+        """Return until when a call has to stand back: for an overload, or for those before it."""
+        until_s = self._overloads.until_s(model, now_s)
+        if until_s > now_s:
+            return until_s
+        queue = self._waits.queues.get(model)
+        return now_s if queue is not None and is_first and queue.any else None
+
+    def lease(self, ask: Ask, chosen: Chosen, now_s: float) -> Lease:
+        """Reserve what was chosen."""
+        slot = chosen.slot
+        assert slot is not None, "a choice without an account has no lease"
+        tokens = ask.input_tokens + ask.output_tokens
+        lease = Lease(
+            ask,
+            slot,
+            slot.gauge.reserve(tokens, now_s),
+            tokens,
+            now_s,
+            chosen.affinity,
+            chosen.believed,
+            chosen.age_s,
+            scores=chosen.scores,
+            left_out=chosen.left_out,
+        )
+        if chosen.is_probe:
+            health = slot.health if slot.health.is_out else slot.model_health
+            health.begin_probe()
+            lease.probed = health
+        return lease
+
+    # After it.
+
+    def answered(self, lease: Lease, now_s: float) -> None:
+        """The first token came: the prompt is cached there from now on. Called once at most."""
+        lease.has_answered = True
+        self.knowledge.remember(lease.ask, lease.slot.number, now_s)
+
+    def succeed(
+        self,
+        lease: Lease,
+        usage: Usage | None,
+        ttft_s: float | None,
+        now_s: float,
+        answer: str | None = None,
+    ) -> None:
+        """The attempt gave a whole answer: settle it and learn from it.
+
+        Shapes:  usage None: the upstream told none, the reservation stands; ttft_s None: not
+                 known; answer: the message's text, where it is at hand, so that the next turn is
+                 known as far as it.
         """
-        state = self._state(target.account.id)
-        state.in_flight -= 1
-        assert state.in_flight >= 0, "an attempt ended twice"
-        if failure is None:
-            state.outlier.on_success()
-            if self._model_outliers:
-                self._model_outliers.pop((target.account.id, target.upstream_model), None)
-            return None
+        slot = lease.slot
+        used = lease.tokens if usage is None else usage.input_tokens + usage.output_tokens
+        self._end(lease)
+        slot.gauge.settle(lease.bucket, lease.tokens, used)
+        slot.health.on_success(lease.began_s, now_s)
+        slot.model_health.on_success(lease.began_s, now_s)
+        ask = lease.ask
+        if not lease.has_answered and ask.root is not None:
+            self.answered(lease, now_s)
+        if answer is not None and ask.chain.keys:
+            key = answer_key(ask.chain, answer)
+            if key is not None:
+                self.knowledge.table.add(ask.shard, (key,), slot.number, now_s)
+        if self._overloads:
+            self._overloads.on_success(ask.model.name)
+        self.knowledge.learn(lease, usage, ttft_s, now_s)
+
+    def fail(
+        self, lease: Lease, failure: AttemptFailed, now_s: float, reset_s: float | None = None
+    ) -> Ejected | None:
+        """The attempt failed; return what that cost the account, if anything.
+
+        Units:   reset_s: from now, where the upstream stated when a quota begins anew.
+        """
         if failure.ending is Ending.ABORTED:
+            self.release(lease)
             return None
+        slot, gauge = lease.slot, lease.slot.gauge
+        self._end(lease)
+        if failure.ending is Ending.NOT_SENT:
+            gauge.give_back(lease.bucket, lease.tokens)
+        elif failure.ending is Ending.REFUSED:  # counted as a request at most
+            gauge.settle(lease.bucket, lease.tokens, 0)
+        else:
+            gauge.settle(lease.bucket, lease.tokens, lease.tokens)
+        began_s, reason = lease.began_s, failure.reason
         match failure.error_class:
             case ErrorClass.BROKEN:
-                return state.outlier.eject(now_s)
+                return Ejected(slot.health.on_broken(now_s, reason, reset_s), reason)
             case ErrorClass.MODEL_BROKEN:
-                return self._model_outlier(target).eject(now_s)
+                for_s = slot.model_health.on_broken(now_s, reason, reset_s)
+                return Ejected(for_s, reason, is_model_wide=True)
             case ErrorClass.TRANSIENT:
-                return state.outlier.on_failure(now_s)
-            case _:
-                return None
+                # A model's probe that fails says that the model is not back.
+                health = lease.probed or slot.health
+                length_s = health.on_failure(began_s, now_s, reason, self._draw())
+                return None if length_s is None else Ejected(length_s, reason)
+            case ErrorClass.ACCOUNT_LIMITED:
+                gauge.on_limited(which_limit(reason), failure.error.retry_after_s, now_s)
+            case ErrorClass.POOL_LIMITED:
+                self._overloads.on_overload(
+                    lease.ask.model.name, failure.error.retry_after_s, now_s, self._draw()
+                )
+            case _:  # the request's own fault: the account works
+                slot.health.on_success(began_s, now_s)
+        return None
+
+    def release(self, lease: Lease) -> None:
+        """The attempt ended by our own doing: it says nothing of the account.
+
+        What it reserved stands: the upstream may have counted it.
+        """
+        self._end(lease)
+        lease.slot.gauge.settle(lease.bucket, lease.tokens, lease.tokens)
+
+    @staticmethod
+    def _end(lease: Lease) -> None:
+        assert not lease.is_over, "a lease ended twice"
+        lease.is_over = True
+        if lease.probed is not None:
+            lease.probed.end_probe()
+
+    def hedge_after_s(self, lease: Lease) -> float | None:
+        """Return after how long without a first token a call may be sent twice. None: never.
+
+        The account's 95th percentile. Then `hedges.take()`, and `choose` with this account tried.
+        """
+        return lease.slot.ttfts.p95_s() if self.policy.hedges else None
+
+    # For operators.
+
+    def health(self, now_s: float) -> list[AccountReport]:
+        """Return how every account does for every model that was asked for, or is asked first."""
+        return [
+            report(model, slot, now_s, affinity_pays=not is_unpaid(slot, self.policy))
+            for model, slot in self._slots.all()
+        ]
 
     def in_flight(self, account_id: AccountId) -> int:
-        """Attempts under way at an account."""
-        return self._state(account_id).in_flight
-
-    def is_ejected(self, target: Target, now_s: float) -> bool:
-        """Whether an account, or this model of it, is out for now."""
-        if self._state(target.account.id).outlier.is_ejected(now_s):
-            return True
-        if not self._model_outliers:
-            return False
-        outlier = self._model_outliers.get((target.account.id, target.upstream_model))
-        return outlier is not None and outlier.is_ejected(now_s)
-
-    def _state(self, account_id: AccountId) -> _AccountState:
-        state = self._states.get(account_id)
-        if state is None:  # bounded by the accounts that ever were in a configuration
-            state = self._states[account_id] = _AccountState(OutlierDetector(self._policy))
-        return state
-
-    def _model_outlier(self, target: Target) -> OutlierDetector:
-        """Return the health of one model of an account; only kept while it has failed."""
-        key = (target.account.id, target.upstream_model)
-        return self._model_outliers.setdefault(key, OutlierDetector(self._policy))
-
-    def _serving(self, model: ModelSpec, accounts: tuple[AccountSpec, ...]) -> Sequence[Target]:
-        """Return the targets of a model; remembered for as long as both stay the same objects."""
-        if accounts is not self._accounts:
-            self._accounts = accounts
-            self._targets.clear()
-        known = self._targets.get(model.name)
-        if known is not None and known[0] is model:
-            return known[1]
-        targets = tuple(
-            Target(account, account.models.get(model.name, model.upstream_model))
-            for account in accounts
-            if serves(account, model.name)
+        """Count the attempts under way at an account."""
+        return sum(
+            slot.gauge.in_flight
+            for _, slot in self._slots.all()
+            if slot.target.account.id == account_id
         )
-        self._targets[model.name] = (model, targets)
-        return targets
 
-    def _least_utilised(self, targets: Sequence[Target]) -> list[Target]:
-        self._turn += 1
-        turn = self._turn % len(targets)
-        rotated = [*targets[turn:], *targets[:turn]]
-        return sorted(rotated, key=lambda t: self._state(t.account.id).in_flight / t.account.weight)
+    # Waiting.
 
+    @property
+    def wake_at_s(self) -> float:
+        """When `wake` has to be called though no lease has ended; inf: never."""
+        return self._waits.wake_at_s
 
-def serves(account: AccountSpec, model: str) -> bool:
-    """Whether `account` serves the public model `model`."""
-    return not account.only_listed_models or model in account.models
+    @property
+    def has_waiting(self) -> bool:
+        """Whether calls wait."""
+        return bool(self._waits.queues)
+
+    def waiting(self, model: str) -> int:
+        """Count the calls of a model that wait."""
+        return self._waits.count(model)
+
+    def leave(self, wait: Wait) -> None:
+        """The caller of a waiting call has left, or has stopped waiting."""
+        self._waits.leave(wait)
+
+    def wake(self, now_s: float) -> list[tuple[Wait, Lease | Refusal]]:
+        """End the waits that can end now, in the order of turns; return how each did.
+
+        Sets `wake_at_s`. Cost: a decision for each that ends, and one a queue.
+        """
+        return self._waits.wake(now_s)
+
+    def decide(self, wait: Wait, now_s: float, waited_for: Slot | None = None) -> Chosen:
+        """Decide anew about a call that waits; it waits for no home again."""
+        ask = wait.ask
+        slots = self._slots.of(ask.model, wait.accounts, now_s)
+        among = sort_out(slots, wait.tried, now_s, self.policy, is_low_value=ask.is_low_value)
+        turn = Turn(self._draw, waited_for=waited_for)
+        return choose_among(self.knowledge, ask, among, now_s, turn)
+
+    def overloaded_until_s(self, model: str, now_s: float) -> float:
+        """Return until when no call of a model should be sent."""
+        return self._overloads.until_s(model, now_s)
+
+    def _end_s(self, ask: Ask, now_s: float) -> float:
+        return min(now_s + self.policy.queue_wait_s, ask.patient_until_s)

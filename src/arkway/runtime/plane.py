@@ -21,7 +21,7 @@ from arkway.model.errors import InternalError
 from arkway.model.ids import BLOCK_BYTES, KeyId, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
 from arkway.pipeline import serve
-from arkway.routing.pool import Pool
+from arkway.routing.planned import Pool
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import Upstream

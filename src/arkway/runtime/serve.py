@@ -36,7 +36,7 @@ from arkway.local.weights import LocalModelError, find_weights
 from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
-from arkway.routing.pool import Pool
+from arkway.routing.planned import Pool
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection

@@ -7,11 +7,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from arkway.store import models, tables
 from arkway.store.changes import Change
-from arkway.store.credentials import CREDENTIAL_RULE, is_credential, seal
+from arkway.store.credentials import CREDENTIAL_RULE, is_credential, seal, unseal
 from arkway.store.entries import Account
 from arkway.store.problems import Problem, Refused, did_you_mean
 from arkway.store.rows import from_row, to_row
 from arkway.store.schema import read_entry
+from arkway.store.secret_io import Secrets
 from arkway.store.urls import is_encrypted, is_loopback, normalise_base_url
 
 
@@ -138,6 +139,16 @@ def list_all(connection: Connection) -> list[AccountRecord]:
         )
         for row in rows.mappings()
     ]
+
+
+def credential(connection: Connection, secrets: Secrets, name: str) -> str | None:
+    """Return the credential that is sealed in the store for `name`; None: there is none.
+
+    Errors:  CannotOpenError.
+    """
+    table = tables.account_credentials
+    sealed = connection.scalar(select(table.c.sealed).where(table.c.account == name))
+    return None if sealed is None else unseal(secrets.credentials, name, sealed)
 
 
 def _with_plain_url(raw: Mapping[str, object], problems: list[Problem]) -> Mapping[str, object]:

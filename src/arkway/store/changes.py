@@ -46,9 +46,12 @@ class Change:
     ) -> None:
         """Write the audit row of one action: of `before` and `after`, what differs.
 
+        An edit that changes nothing is no event.
         Shapes:  noun: what and which: ("key", its id); neither map may hold a secret.
         """
         changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        if not changed:
+            return
         self.connection.execute(
             insert(tables.audit_log).values(
                 unix_ms=self.now_ms,
@@ -77,6 +80,21 @@ def change(store: Store, actor: str) -> Iterator[Change]:
             # The time of the commit as nearly as can be said before it: lag counts from here.
             changed_ms = time.time_ns() // 1_000_000
             connection.execute(update(counter).values(number=number, changed_unix_ms=changed_ms))
+    except OperationalError as error:
+        raise _in_a_line(store, error) from None
+
+
+@contextmanager
+def rehearsal(store: Store, actor: str) -> Iterator[Change]:
+    """Begin a change of which nothing is kept: to see what it would do, and whether it may.
+
+    Errors:  as `change`.
+    """
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        with store.engine.connect() as connection:  # rolled back when it is closed
+            number = connection.execute(select(tables.revision.c.number)).scalar_one() + 1
+            yield Change(connection, store.secrets, actor, now_ms, number)
     except OperationalError as error:
         raise _in_a_line(store, error) from None
 

