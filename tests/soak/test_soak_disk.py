@@ -9,7 +9,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from soak_disk import ERRORS, Findings, PowerCuts, SpoiledDisk, small_and_quick, soak
 
-
 SEED, POINTS, PLACES = 5, 80, 12
 WRITES = range(1, 51, 16)
 
