@@ -41,7 +41,7 @@ from arkway.store.secret_io import gateway_secrets
 MONTH_MS, CALLS_IN_FLIGHT = 30 * 86_400_000, 2_000
 NOVEMBER_MS = 1_793_491_200_000  # 2026-11-01
 KEYS, MODELS, ACCOUNTS = 1_000, 4, 8
-TRIES = 15
+TRIES = 5
 
 
 def intent(number: int, at_ms: int, dice: random.Random) -> Intent:
