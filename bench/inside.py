@@ -32,7 +32,7 @@ from arkway.model.catalogue import (
 )
 from arkway.model.ids import AccountId, TenantId
 from arkway.model.key_digest import key_digest
-from arkway.routing.planned import Pool
+from arkway.routing.pool import Pool
 from arkway.runtime.plane import WorkerPlane
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import READ_BYTES, AccountConnections, Upstream, UpstreamLimits

@@ -135,6 +135,7 @@ SECTIONS_OF: dict[str, dict[str, Callable[[], str]]] = {
         "entries": entries,
         "builtin models": builtin_models,
     },
+    "docs/models.md": {"builtin models": builtin_models},
     "docs/cli.md": {"commands": commands},
 }
 

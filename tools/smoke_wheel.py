@@ -81,6 +81,8 @@ def main(wheel: Path) -> None:
         arkway = Arkway(environment / "bin" / "arkway", work)
         version = json.loads(arkway.run("version", "--json"))["arkway"]
         assert version in wheel.name, f"{wheel.name} says it is {version}"
+        answer = arkway.run("docs", "ask", "How do I rotate a key?")
+        assert "arkway keys rotate" in answer, answer
         base_url = f"http://127.0.0.1:{port}/v1"
         account = ("--dialect", "openai", "--base-url", base_url, "--key-env", "UPSTREAM_KEY")
         arkway.run("accounts", "add", "smoke", *account)

@@ -44,6 +44,7 @@ class Result(msgspec.Struct):
     usage: Usage | None = None  # the upstream's own counts
     delivered_bytes: int = 0  # of the answer's text
     first_token_s: float = 0.0  # monotonic; 0: there was none
+    answer: str | None = None  # the text of a plain answer, for routing; never written down
 
 
 class Booking(msgspec.Struct, eq=False):

@@ -1,17 +1,16 @@
 """What is the life of a call? Every step, top to bottom (docs/life_of_a_call.md). Hot path.
 
-    route -> authenticate -> read -> validate -> plan -> attempt ... -> answer
+    route -> authenticate -> read -> validate -> limits -> place -> attempt ... -> answer
 
 `serve` is a coroutine on a strand, not a Task: it suspends for the body, for the upstream's answer
 and for a stream's end; stream bytes pass it by, from the attempt's connection to the caller's
-(`_sink`). Before the first byte any failure of an account moves on to the next target; after it
+(`answering`). Before the first byte any failure of an account moves on to the next one; after it
 nothing is retried, and a broken stream ends with an error event and without `[DONE]`.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import msgspec
 
@@ -21,13 +20,14 @@ from arkway.admission.estimate import NOTHING
 from arkway.admission.limits import has_no_limits
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
-from arkway.booking import Result
+from arkway.answering import Branch, relay, take_plain
 from arkway.ledger.explain import usage_list
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
-from arkway.model.call import Caller, Target
+from arkway.model.call import Caller
 from arkway.model.catalogue import Clocks, Snapshot
 from arkway.model.errors import (
+    AccountsExhausted,
     Draining,
     GatewayError,
     NoHealthyAccount,
@@ -36,20 +36,26 @@ from arkway.model.errors import (
     UpstreamStreamInterrupted,
     UpstreamTimeout,
 )
-from arkway.model.outcome import HOPS, AttemptFailed, CallerGone, Ending, ErrorClass
+from arkway.model.ids import AccountId
+from arkway.model.outcome import RETRIED, AttemptFailed, CallerGone, Ending, ErrorClass
 from arkway.model.usage import Usage
-from arkway.relay.answer import BadAnswer, read_answer, text_size
 from arkway.relay.merge import reported
-from arkway.relay.stream import BranchReader
+from arkway.routing.ask import Size
+from arkway.routing.lease import Lease, Refusal, Wait, Why
 from arkway.strand import Strand, gather
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.classify import classify
-from arkway.wire.openai import DONE, Choice, Envelope, encode, model_object
+from arkway.wire.openai import DONE, Envelope, encode, model_object
 from arkway.work import Plane, Work
 
-_is_event_stream = re.compile(rb"text/event-stream *(;|$)", re.IGNORECASE).match
+_UNSIZED = Size(0, 0)
+# Attempts while the compute pool behind all accounts is overloaded: one pause, then the truth.
+MOST_IN_OVERLOAD = 2
+
 # Members bound once: Python 3.11 finds an enum's member by a slow path.
 _CHAT_COMPLETIONS, _INTERRUPTED = Endpoint.CHAT_COMPLETIONS, Ending.INTERRUPTED
+_POOL_LIMITED = ErrorClass.POOL_LIMITED
+_FOREVER = float("inf")
 _ABORTED = AttemptFailed(
     Ending.ABORTED, ErrorClass.CALLER, UpstreamError("The call was aborted."), "aborted"
 )
@@ -71,14 +77,6 @@ class _Known(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     caller: Caller
     wait_s: float | None
-
-
-class _Branch(msgspec.Struct):
-    """What one choice came to, and where it was served."""
-
-    target: Target
-    usage: Usage | None
-    choice: Choice | None = None  # of a plain answer; a stream's bytes are with the caller
 
 
 async def serve(exchange: Exchange, plane: Plane) -> None:
@@ -137,7 +135,13 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         envelope = Envelope(
             exchange.request_id, now_unix_s, call.requested_model, call.include_usage
         )
-        work = Work(exchange, plane, caller, call, held, envelope, wait_s)
+        patient_until_s = _FOREVER if wait_s is None else exchange.received_s + wait_s
+        accounts = snapshot.accounts
+        size = _UNSIZED
+        if plane.pool.needs_size(accounts):
+            size = Size(*plane.estimator.size(None if estimate is NOTHING else key.id, call))
+        ask = plane.pool.ask(call, key.tenant, size, accounts, patient_until_s)
+        work = Work(exchange, plane, caller, call, held, ask, accounts, envelope, wait_s)
         try:
             await _serve_call(work)
         except GatewayError as error:
@@ -150,18 +154,8 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
 
 
 async def _serve_call(work: Work) -> None:
-    """Plan, attempt and answer a call that may be made."""
-    plane, call = work.plane, work.call
-    work.plan = plane.pool.plan(
-        call,
-        work.caller.key.tenant,
-        plane.snapshot.accounts,
-        plane.time(),
-        plane.limits.max_attempts,
-    )
-    if not work.plan.targets:
-        raise NoHealthyAccount("No upstream account serves this model.", retry_after_s=5.0)
-    if call.n == 1:
+    """Serve the choices of a call that may be made, and answer it."""
+    if work.call.n == 1:
         branch = await _branch(work, 0, work.exchange)
         _answer(work, [branch], branch.usage)
     else:
@@ -169,12 +163,12 @@ async def _serve_call(work: Work) -> None:
         _answer(work, branches, reported([branch.usage for branch in branches]))
 
 
-def _answer(work: Work, branches: list[_Branch], usage: Usage | None) -> None:
+def _answer(work: Work, branches: list[Branch], usage: Usage | None) -> None:
     """Send what is left to send: a whole plain answer, or the end of a stream."""
     call, exchange, envelope = work.call, work.exchange, work.envelope
     if not call.stream:
         choices = [branch.choice for branch in branches]
-        headers = work.answer_headers(branches[0].target)
+        headers = work.answer_headers(branches[0].lease)
         exchange.respond(200, envelope.plain(choices, usage), headers)
     elif call.include_usage and usage is not None:
         exchange.end(envelope.usage_event(usage) + DONE)
@@ -182,9 +176,9 @@ def _answer(work: Work, branches: list[_Branch], usage: Usage | None) -> None:
         exchange.end(DONE)
 
 
-async def _fan_out(work: Work) -> list[_Branch]:
+async def _fan_out(work: Work) -> list[Branch]:
     """Run one branch per wanted choice side by side; the first that fails fails the call."""
-    branches: dict[int, _Branch] = {}
+    branches: dict[int, Branch] = {}
 
     async def run(index: int, branch_strand: Strand) -> None:
         branches[index] = await _branch(work, index, branch_strand)
@@ -193,153 +187,95 @@ async def _fan_out(work: Work) -> list[_Branch]:
     return [branches[index] for index in range(work.call.n)]
 
 
-async def _branch(work: Work, index: int, strand: Strand) -> _Branch:
-    """Try the plan's targets in order until one serves choice `index`.
+async def _branch(work: Work, index: int, strand: Strand) -> Branch:
+    """Try one account after the other until one serves choice `index`.
 
     Errors:  the last failure's error; AttemptFailed never leaves.
     """
-    plane, exchange, call, targets = work.plane, work.exchange, work.call, work.plan.targets
     failures: list[AttemptFailed] = []
-    for tries, target in enumerate(targets, start=1):
-        clocks = call.model.clocks if work.wait_s is None else _clocks_left(work)
-        work.attempts = max(work.attempts, tries)
-        attempt: Attempt | None = None
-        failure: AttemptFailed | None = _ABORTED
-        booking = work.booking(target, index)
-        booking.hold()
-        plane.pool.begin(target)
-        try:
-            await booking.durable(strand)
-            attempt = plane.upstream.open(
-                target, work.body(target), exchange.request_id, clocks, call.stream
-            )
-            await attempt.response(strand)
-            if attempt.status != 200:
-                # A redirect is an error too: a credential goes to its own origin only.
-                raise classify(attempt.status, attempt.body(), attempt.retry_after_s)
-            if call.stream:
-                branch = await _relay(work, attempt, booking.result, index, target, strand)
-            else:
-                branch = _plain(attempt, booking.result, index, target)
-            failure = None
-            work.learn(branch.usage)
-        except AttemptFailed as failed:
-            failure = failed if work.left_s() > 0 else _OUT_OF_TIME
-        finally:
-            if attempt is not None:
-                attempt.close()
-            ejected_s = plane.pool.end(target, failure, plane.time())
-            work.end_booking(booking, target, attempt, failure)
-        if failure is None:
-            await booking.durable(strand)  # before the last byte leaves
-            return branch
-        plane.on_attempt_failed(exchange, target, failure, ejected_s)
-        if failure.ending is _INTERRUPTED:
-            raise _interrupted(failure)
+    tried: list[AccountId] = []
+    for tries in count(1):
+        lease = _place(work, tried, is_first=tries == 1)
+        if isinstance(lease, Wait):
+            lease = await work.plane.parking.wait(lease, strand)
+        if isinstance(lease, Refusal):
+            raise _nobody(work, lease, failures)
+        if work.first_lease is None:
+            work.first_lease = lease
+        if tries > work.attempts:
+            work.attempts = tries
+        failure = await _attempt(work, lease, index, strand)
+        if isinstance(failure, Branch):
+            return failure
         failures.append(failure)
-        if failure.error_class not in HOPS or tries == len(targets):
-            if exchange.has_started:  # by another choice of the same call
-                raise _interrupted(failure)
-            raise _final_error(failures)
-    raise AssertionError("a plan without targets")
+        if not _may_retry(work, failure, tries):
+            raise _final_error(work, failures)
+        if failure.error_class is not _POOL_LIMITED:  # every account would say the same
+            tried.append(lease.slot.target.account.id)
+    raise AssertionError("counting has no end")
 
 
-def _plain(attempt: Attempt, result: Result, index: int, target: Target) -> _Branch:
-    """One plain answer, read."""
+def _place(work: Work, tried: list[AccountId], *, is_first: bool) -> Lease | Wait | Refusal:
+    """Ask for a place at an account: where another choice of the same call is, if there is room."""
+    plane, first = work.plane, work.first_lease
+    now_s = plane.time()
+    if first is not None and is_first:
+        beside = plane.pool.beside(first, now_s)
+        if beside is not None:
+            return beside
+    return plane.pool.choose(work.ask, work.accounts, now_s, tried)
+
+
+def _may_retry(work: Work, failure: AttemptFailed, tries: int) -> bool:
+    """Whether a call may be sent again after `failure`: it would help, and the budget has it."""
+    plane = work.plane
+    most = plane.limits.max_attempts
+    if failure.error_class is _POOL_LIMITED and most > MOST_IN_OVERLOAD:
+        most = MOST_IN_OVERLOAD
+    return (
+        failure.ending is not _INTERRUPTED
+        and failure.error_class in RETRIED
+        and tries < most
+        and plane.pool.retries.take(plane.time())
+    )
+
+
+async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> Branch | AttemptFailed:
+    """Make one attempt at one account; return the answer, or how it failed."""
+    plane, exchange, call, target = work.plane, work.exchange, work.call, lease.slot.target
+    attempt: Attempt | None = None
+    failure: AttemptFailed | None = _ABORTED
+    booking = work.booking(lease, index)
     try:
-        choice, usage = read_answer(attempt.body(), index)
-    except BadAnswer as bad:
-        raise _unusable(str(bad), bad.error_body) from None
-    result.usage = usage
-    if usage is None:
-        result.delivered_bytes = text_size(choice)
-    return _Branch(target, usage, choice)
-
-
-async def _relay(
-    work: Work, attempt: Attempt, result: Result, index: int, target: Target, strand: Strand
-) -> _Branch:
-    """One stream, relayed to its end. Its bytes go from connection to connection (`_sink`)."""
-    if not _is_event_stream(attempt.content_type):
-        raise _unusable("the answer to a streamed call is not an event stream")
-    reader = BranchReader(work.envelope, index, work.plane.limits.max_event_bytes)
-    attempt.sink = _sink(work, attempt, reader, result, target)
-    work.follow(attempt)
-    try:
-        await attempt.ended(strand)
-    except CallerGone:
-        if not work.may_drain():
-            raise
-        await _drain(work, attempt, reader, strand)
-        raise
+        clocks = call.model.clocks if work.wait_s is None else _clocks_left(work)
+        booking.hold()
+        await booking.durable(strand)
+        attempt = plane.upstream.open(
+            target, work.body(target), exchange.request_id, clocks, call.stream
+        )
+        await attempt.response(strand)
+        if attempt.status != 200:
+            # A redirect is an error too: a credential goes to its own origin only.
+            raise classify(
+                attempt.status, attempt.body(), attempt.retry_after_s, plane.unix_ms() / 1000
+            )
+        if call.stream:
+            branch = await relay(work, attempt, booking.result, index, lease, strand)
+        else:
+            branch = take_plain(attempt, booking.result, index, lease)
+        failure = None
+        work.learn(branch.usage)
+    except AttemptFailed as failed:
+        failure = failed if work.left_s() > 0 else _OUT_OF_TIME
     finally:
-        work.unfollow(attempt)
-        result.usage, result.delivered_bytes = reader.usage, reader.delivered_bytes
-    if attempt.failure is None:
-        reader.close()
-    if reader.finish_reason is None:
-        raise attempt.failure or _broken_stream(reader)
-    return _Branch(target, reader.usage)  # the answer is whole, however its connection ended
-
-
-async def _drain(work: Work, attempt: Attempt, reader: BranchReader, strand: Strand) -> None:
-    """Read on, for nobody, to the usage of a stream whose caller has left."""
-    plane, limits = work.plane, work.plane.limits
-    most_bytes = reader.delivered_bytes + limits.drain_bytes
-    sink = attempt.sink
-
-    def bounded(data: bytes) -> None:
-        if sink is not None:
-            sink(data)
-        if reader.delivered_bytes > most_bytes:
-            attempt.give_up()
-
-    plane.drains += 1
-    try:
-        attempt.sink = bounded
-        attempt.expect_end_by(plane.time() + limits.drain_s)
-        await attempt.ended(strand)
-    finally:
-        plane.drains -= 1
-
-
-def _sink(
-    work: Work, attempt: Attempt, reader: BranchReader, result: Result, target: Target
-) -> Callable[[bytes], None]:
-    """Return where the attempt's body bytes go: through `reader` to the caller. Hot path."""
-    exchange = work.exchange
-    feed = reader.feed
-
-    def sink(data: bytes) -> None:
-        events = feed(data)
-        if events and not exchange.is_over:
-            if not exchange.has_started:
-                exchange.start_stream(work.answer_headers(target))
-            if not attempt.has_token:
-                attempt.has_token = True
-                result.first_token_s = work.plane.time()
-            exchange.write(events)
-        if reader.failure is not None:
-            attempt.give_up()
-        elif reader.is_done:
-            attempt.finish()
-
-    return sink
-
-
-def _unusable(reason: str, error_body: bytes = b"") -> AttemptFailed:
-    """Return what a 200 without an answer means; an error inside it speaks for itself."""
-    if error_body:
-        return classify(500, error_body, None)
-    error = UpstreamError("The upstream's answer is broken.")
-    return AttemptFailed(Ending.AMBIGUOUS, ErrorClass.TRANSIENT, error, reason)
-
-
-def _broken_stream(reader: BranchReader) -> AttemptFailed:
-    """Return what a stream without an end means: retry before the first byte, else interrupted."""
-    failure = _unusable(reader.failure or "the stream broke off", reader.error_body)
-    if reader.has_started:
-        failure.ending = Ending.INTERRUPTED
+        if attempt is not None:
+            attempt.close()
+        ejected = work.end_lease(lease, attempt, failure, booking.result)
+        work.end_booking(booking, lease, attempt, failure)
+    if failure is None:
+        await booking.durable(strand)  # before the last byte leaves
+        return branch
+    plane.on_attempt_failed(exchange, target, failure, ejected)
     return failure
 
 
@@ -349,11 +285,37 @@ def _interrupted(failure: AttemptFailed) -> GatewayError:
     return UpstreamStreamInterrupted("The upstream broke off in the middle of the answer.")
 
 
-def _final_error(failures: list[AttemptFailed]) -> GatewayError:
-    """Return what the caller learns when nobody served: the last error, or the soonest reset."""
+def _final_error(work: Work, failures: list[AttemptFailed]) -> GatewayError:
+    """Return what the caller learns when nobody served: the last error, or the soonest reset.
+
+    A stream that has begun, by another choice of the same call at least, was broken off.
+    """
+    if failures[-1].ending is _INTERRUPTED or work.exchange.has_started:
+        return _interrupted(failures[-1])
     if all(failure.error_class is ErrorClass.ACCOUNT_LIMITED for failure in failures):
         return min((f.error for f in failures), key=lambda error: error.retry_after_s or 0.0)
     return failures[-1].error
+
+
+def _nobody(work: Work, refusal: Refusal, failures: list[AttemptFailed]) -> GatewayError:
+    """Return what the caller learns when no account can take the call, or take it again."""
+    if work.left_s() <= 0:
+        return _OUT_OF_TIME.error
+    if failures:
+        return _final_error(work, failures)
+    after_s = refusal.retry_after_s
+    match refusal.why:
+        case Why.LIMITED:
+            text = "All upstream capacity for this model is in use."
+            return AccountsExhausted(text, retry_after_s=after_s)
+        case Why.OVERLOADED:
+            return Overloaded("The model is overloaded at the upstream.", retry_after_s=after_s)
+        case Why.UNSERVED:
+            text = "No upstream account serves this model."
+            return NoHealthyAccount(text, retry_after_s=after_s)
+        case _:
+            text = "No upstream account can serve this model now."
+            return NoHealthyAccount(text, retry_after_s=after_s)
 
 
 def _clocks_left(work: Work) -> Clocks:

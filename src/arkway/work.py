@@ -14,19 +14,22 @@ from arkway.ledger.entry import End, Intent
 from arkway.ledger.read_io import UsageLine
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Caller, Target
-from arkway.model.catalogue import Dialect, DisconnectPolicy, Snapshot
+from arkway.model.catalogue import AccountSpec, Dialect, DisconnectPolicy, Snapshot
 from arkway.model.errors import InvalidJson
 from arkway.model.ids import KeyId
-from arkway.model.outcome import AttemptFailed
+from arkway.model.outcome import AttemptFailed, Ending
 from arkway.model.usage import Usage
-from arkway.routing.planned import Plan, Pool
+from arkway.parking import Parking
+from arkway.routing.ask import Ask
+from arkway.routing.lease import Ejected, Lease
+from arkway.routing.pool import Pool
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.dialects import encode_call
 from arkway.wire.openai import Envelope
 
 _FOREVER = float("inf")
-_NO_PLAN = Plan(())
+_ENDING_ABORTED = Ending.ABORTED
 _LOCAL = Dialect.LOCAL  # bound once: Python 3.11 finds an enum's member by a slow path
 
 
@@ -50,6 +53,7 @@ class Plane(Protocol):
     snapshot: Snapshot
     limits: PipelineLimits
     pool: Pool
+    parking: Parking
     upstream: Upstream
     ledger: Ledger
     estimator: Estimator
@@ -75,9 +79,9 @@ class Plane(Protocol):
         """Tell developers which of a call's parameters were left out."""
 
     def on_attempt_failed(
-        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None
+        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected: Ejected | None
     ) -> None:
-        """Tell operators that an attempt failed."""
+        """Tell operators that an attempt failed, and whether it cost the account its place."""
 
     def on_booked(self, end: End) -> None:
         """Tell whoever counts how an attempt was booked."""
@@ -91,13 +95,15 @@ class Work(msgspec.Struct, eq=False):
     caller: Caller
     call: Call
     held: Reservation
+    ask: Ask  # the same call, as routing sees it
+    accounts: tuple[AccountSpec, ...]  # that served when the call began
     envelope: Envelope
     wait_s: float | None = None  # how long the caller waits, where it says so
     attempts: int = 0  # the most that any one branch needed
     booked: int = 0  # attempts of all branches
     billed_tokens: int = 0
     billed_nano: int = 0
-    plan: Plan = _NO_PLAN
+    first_lease: Lease | None = None  # the first choice's: the others go to the same account
     bodies: dict[tuple[Dialect, str], bytes] = {}
     followed: list[Attempt] = []  # those that the caller's reading speed governs
 
@@ -130,24 +136,25 @@ class Work(msgspec.Struct, eq=False):
             self.plane.on_encoded(self.call, dialect)
         return body
 
-    def answer_headers(self, target: Target) -> bytes:
+    def answer_headers(self, lease: Lease) -> bytes:
         """Return the header lines that say how the call was served."""
         exchange = self.exchange
         lines = (
             b"openai-processing-ms: %d\r\nx-arkway-affinity: %b\r\nx-arkway-attempts: %d\r\n"
             % (
                 (self.plane.time() - exchange.received_s) * 1000,
-                self.plan.affinity(target.account.id)._value_.encode(),
+                lease.affinity._value_.encode(),
                 self.attempts,
             )
         )
         lines += self.plane.key_limits.headers(self.caller.key, self.plane.time())
-        if target.account.dialect is _LOCAL:
+        if lease.slot.target.account.dialect is _LOCAL:
             lines += b"x-arkway-upstream: local\r\n"
         return lines
 
-    def booking(self, target: Target, index: int) -> Booking:
+    def booking(self, lease: Lease, index: int) -> Booking:
         """Return the booking of the call's next attempt."""
+        target = lease.slot.target
         call, key, plane, price = self.call, self.caller.key, self.plane, self.call.model.price
         self.booked += 1
         intent = Intent(
@@ -163,13 +170,16 @@ class Work(msgspec.Struct, eq=False):
             "" if price is None else price.currency,
             index,
             call.stream,
+            self.held.most_tokens,
+            self.held.most_nano,
+            lease.why() if lease.scores or lease.left_out else "",
         )
         return Booking(plane.ledger, intent, price, Result())
 
     def end_booking(
         self,
         booking: Booking,
-        target: Target,
+        lease: Lease,
         attempt: Attempt | None,
         failure: AttemptFailed | None,
     ) -> None:
@@ -185,7 +195,7 @@ class Work(msgspec.Struct, eq=False):
                 plane.estimator.ratio(call.model).tokens_per_byte,
                 int((first_s - received_s) * 1000) if first_s else 0,
                 int((plane.time() - received_s) * 1000),
-                self.plan.affinity(target.account.id)._value_,
+                lease.affinity._value_,
                 not self.exchange.is_over,
             ),
         )
@@ -193,6 +203,24 @@ class Work(msgspec.Struct, eq=False):
             self.billed_tokens += end.tokens
             self.billed_nano += end.cost_nano
             plane.on_booked(end)
+
+    def end_lease(
+        self, lease: Lease, attempt: Attempt | None, failure: AttemptFailed | None, result: Result
+    ) -> Ejected | None:
+        """Give a place at an account back, and let the pool learn from how the attempt ended."""
+        plane = self.plane
+        pool, now_s, ejected = plane.pool, plane.time(), None
+        if failure is None:
+            sent_s = 0.0 if attempt is None else attempt.sent_s
+            first_s = result.first_token_s
+            ttft_s = first_s - sent_s if first_s and sent_s else None
+            pool.succeed(lease, result.usage, ttft_s, now_s, result.answer)
+        elif failure.ending is _ENDING_ABORTED:
+            pool.release(lease, was_sent=attempt is not None and attempt.sent_s > 0)
+        else:
+            ejected = pool.fail(lease, failure, now_s)
+        plane.parking.look()
+        return ejected
 
     def left_s(self) -> float:
         """Return how long the caller still waits for a first byte. Unit: s; inf: it did not say."""

@@ -191,15 +191,15 @@ def test_an_overload_of_the_whole_pool_is_not_carried_from_account_to_account(co
         started_s = time.monotonic()
         answer = lab.gateway.chat(prompt)
         took_s = time.monotonic() - started_s
-        asked = {seen.account for seen in lab.upstream.seen(prompt)}
+        asked = lab.upstream.seen(prompt)
         ready = lab.gateway.chat(lab.upstream.plan(reply("still here")))
 
     assert answer.status == 503
     assert answer.error["code"] in ("overloaded", "no_healthy_account")
     assert int(answer.header("retry-after")) >= 1
     assert answer.header("x-should-retry") != "false"
-    assert len(asked) == 1
-    assert took_s < 5
+    assert len(asked) == 2  # once, and once more after a pause
+    assert 1 < took_s < 5
     assert ready.status == 200, "nobody is ejected for it"
 
 
@@ -245,7 +245,6 @@ def test_a_model_not_open_on_an_account_leaves_its_other_models_alone():
     assert used == {0, 1}
 
 
-@pytest.mark.xfail(reason="routing learns the accounts' limits in a later release", strict=True)
 def test_a_rate_limited_account_is_spared_until_its_reset():
     with open_lab(number_of_accounts=2) as lab:
         prompt = lab.upstream.plan(

@@ -189,6 +189,17 @@ class FakeLoop:
         self.timers.append(timer)
         return timer
 
+    def pass_time(self, seconds):
+        """Move time on, and make the calls that were due meanwhile, each at its time."""
+        end_s = self.now_s + seconds
+        while due := [t for t in self.timers if t.at_s <= end_s and not t.is_cancelled]:
+            timer = min(due, key=lambda each: each.at_s)
+            self.timers.remove(timer)
+            self.now_s = max(self.now_s, timer.at_s)
+            timer.callback(*timer.args)
+            self.turn()
+        self.now_s = end_s
+
     def turn(self):
         """Run what waits, and what that leaves to run."""
         for _ in range(100):

@@ -24,8 +24,10 @@ from arkway.model.catalogue import (
 from arkway.model.errors import UpstreamError
 from arkway.model.key_digest import key_digest
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
+from arkway.parking import Parking
 from arkway.pipeline import serve
-from arkway.routing.planned import Pool
+from arkway.routing.health import State
+from arkway.routing.pool import Pool
 from arkway.work import PipelineLimits
 from support.fakes import FakeLoop
 from support.listener_lab import ListenerLab, answers, post
@@ -213,6 +215,7 @@ class FakePlane:
     def __init__(self, loop, snapshot, limits):
         self.snapshot, self.limits = snapshot, limits
         self.pool = Pool(b"s" * 43)
+        self.parking = Parking(self.pool, loop)
         self.upstream = FakeUpstream()
         self.ledger = FakeLedger()
         self.booked = []
@@ -239,7 +242,7 @@ class FakePlane:
     def on_encoded(self, call, dialect):
         self.encoded[dialect] += 1
 
-    def on_attempt_failed(self, exchange, target, failure, ejected_s):
+    def on_attempt_failed(self, exchange, target, failure, ejected):
         self.failures.append((target.account.id, failure.ending, failure.reason))
 
 
@@ -263,11 +266,25 @@ class PipelineLab(ListenerLab):
         """Send a chat completion; return the caller's end of its connection."""
         return self.ask(chat(*lines, api_key=api_key, **fields), connection=connection)
 
+    def is_out(self, target):
+        """Whether the pool holds an account, or this model of it, to be out."""
+        return any(
+            report.account == target.account.id and report.state in (State.EJECTED, State.BROKEN)
+            for report in self.plane.pool.health(self.loop.now_s)
+        )
+
+    def pass_time(self, seconds):
+        """Let time pass, and what the loop was to do meanwhile be done."""
+        self.loop.pass_time(seconds)
+        self.loop.turn()
+
     def check_nothing_is_left(self):
         assert self.plane.calls == 0
         assert all(attempt.is_closed for attempt in self.attempts)
         for one in self.plane.snapshot.accounts:
             assert self.plane.pool.in_flight(one.id) == 0
+        assert len(self.plane.parking) == 0
+        assert not self.plane.pool.has_waiting
         self.plane.ledger.check_each_hold_has_one_end()
 
 

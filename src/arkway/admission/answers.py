@@ -24,18 +24,19 @@ MAX_HISTOGRAMS = 20_000
 class AnswerLengths:
     """The lengths of recent answers, in tokens."""
 
-    __slots__ = ("_counts", "_p90", "_total")
+    __slots__ = ("_counts", "_p90", "_since", "_total")
 
     def __init__(self) -> None:
         self._counts = array("H", bytes(2 * _BUCKETS))
         self._total = 0
-        self._p90 = 0  # 0: not known since the last answer
+        self._p90 = 0
+        self._since = 0  # answers since the percentile was last worked out
 
     def learn(self, output_tokens: int) -> None:
         """Take one answer into account."""
         self._counts[_bucket(output_tokens)] += 1
         self._total += 1
-        self._p90 = 0
+        self._since += 1
         if self._total >= FULL:
             self._counts = array("H", [count >> 1 for count in self._counts])
             self._total = sum(self._counts)
@@ -46,8 +47,12 @@ class AnswerLengths:
         return self._total >= FEW
 
     def percentile(self) -> int:
-        """Return a length that 9 of 10 recent answers do not pass. Unit: token."""
-        if not self._p90:
+        """Return a length that 9 of 10 recent answers do not pass. Unit: token.
+
+        Asked for with every call, so it is worked out anew when a thirty-second of the answers is.
+        """
+        if self._since > self._total >> 5:
+            self._since = 0
             above, most_above = 0, int(self._total * (1 - PERCENTILE) + 1e-9)
             for index in range(_BUCKETS - 1, -1, -1):
                 above += self._counts[index]
@@ -84,9 +89,10 @@ class Answers:
         self._by_key[pair] = lengths
         lengths.learn(output_tokens)
 
-    def likely(self, key_id: KeyId, model: str) -> int:
+    def likely(self, key_id: KeyId | None, model: str) -> int:
         """Return what the next answer will likely not pass: of the key, else of the model."""
-        for lengths in (self._by_key.get((key_id, model)), self._by_model.get(model)):
+        of_key = None if key_id is None else self._by_key.get((key_id, model))
+        for lengths in (of_key, self._by_model.get(model)):
             if lengths is not None and lengths.is_telling:
                 return lengths.percentile()
         return PRIOR_OUTPUT_TOKENS

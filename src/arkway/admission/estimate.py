@@ -37,6 +37,7 @@ _FADE = 1 / 64
 TEMPLATE_TOKENS = 16
 TEMPLATE_TOKENS_PER_MESSAGE = 8
 _PRICE_TOKENS = 1_000_000
+_MEDIA_BYTES = 4096
 
 _encode = msgspec.json.Encoder().encode
 # Parameters that the upstream writes into the prompt.
@@ -144,6 +145,29 @@ class Estimator:
             n * (most_input + cap),
             n * most_nano,
         )
+
+    def size(self, key_id: KeyId | None, call: Call) -> tuple[int, int]:
+        """Return what one choice of `call` will likely use: input and output. Unit: token.
+
+        For the accounts' limits. Cost: a microsecond.
+        """
+        model, params = call.model, call.params
+        ratio = self.ratio(model)
+        if type(params) is CommonBody:
+            prompt_bytes, messages = call.text_bytes, len(params.messages)
+        else:
+            assert isinstance(params, dict), "validate makes nothing else"
+            unsaid_bytes, has_media = _besides_text(params)
+            messages = len(params["messages"])
+            # Images have no bytes of text; each is worth a few hundred tokens.
+            prompt_bytes = call.text_bytes + unsaid_bytes + (_MEDIA_BYTES if has_media else 0)
+        tokens = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * messages
+        tokens += int(prompt_bytes * ratio.likely_tokens_per_byte)
+        context = model.context_tokens
+        longest = model.max_output_tokens
+        cap = longest if call.max_tokens is None else min(call.max_tokens, longest)
+        output = self._answers.likely(key_id, model.name)
+        return (tokens if tokens < context else context), (output if output < cap else cap)
 
     def learn(
         self, key_id: KeyId | None, call: Call, input_tokens: int, output_tokens: int

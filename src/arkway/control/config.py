@@ -9,9 +9,10 @@ while traffic runs is in the store (`arkway.store.entries`).
 from msgspec import Struct
 
 from arkway.control.process import Limits, Local, Log, Server, Upstream
+from arkway.control.routing import Routing
 from arkway.store.builtin import BUILTIN_MODELS
 
-__all__ = ["BUILTIN_MODELS", "Config", "Limits", "Local", "Log", "Server", "Upstream"]
+__all__ = ["BUILTIN_MODELS", "Config", "Limits", "Local", "Log", "Routing", "Server", "Upstream"]
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -20,5 +21,6 @@ class Config(Struct, frozen=True, kw_only=True):
     server: Server = Server()
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
+    routing: Routing = Routing()
     log: Log = Log()
     local: Local = Local()

@@ -7,6 +7,7 @@ the same list.
 import msgspec
 
 from arkway.control.process import Limits, Local, Log, Server, Upstream
+from arkway.control.routing import Routing
 from arkway.store.schema import ENV_PREFIX, Setting, settings_of
 
 __all__ = ["ENV_PREFIX", "RESTART_SECTIONS", "SCALARS", "SCALAR_BY_PATH", "SCALAR_BY_VARIABLE"]
@@ -15,6 +16,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": Server,
     "limits": Limits,
     "upstream": Upstream,
+    "routing": Routing,
     "log": Log,
     "local": Local,
 }

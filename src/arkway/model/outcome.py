@@ -29,14 +29,19 @@ class ErrorClass(StrEnum):
     POOL_LIMITED = "pool_limited"  # one compute pool behind all accounts: hopping does not help
     BROKEN = "broken"  # the account cannot serve until an operator acts: eject, hop
     MODEL_BROKEN = "model_broken"  # the same, for one model of the account
+    MODEL_DOUBTFUL = "model_doubtful"  # a 404 that nothing explains: eject for a while, hop
     TRANSIENT = "transient"  # hop
 
 
-HOPS = frozenset(
+# After these a call may be sent again: to another account, or, where one compute pool is behind
+# them all, after a while.
+RETRIED = frozenset(
     {
+        ErrorClass.POOL_LIMITED,
         ErrorClass.ACCOUNT_LIMITED,
         ErrorClass.BROKEN,
         ErrorClass.MODEL_BROKEN,
+        ErrorClass.MODEL_DOUBTFUL,
         ErrorClass.TRANSIENT,
     }
 )
@@ -49,10 +54,16 @@ class AttemptFailed(Exception):
     """
 
     def __init__(
-        self, ending: Ending, error_class: ErrorClass, error: GatewayError, reason: str
+        self,
+        ending: Ending,
+        error_class: ErrorClass,
+        error: GatewayError,
+        reason: str,
+        out_for_s: float | None = None,
     ) -> None:
         super().__init__(reason)
         self.ending = ending
         self.error_class = error_class
         self.error = error
         self.reason = reason
+        self.out_for_s = out_for_s  # what is broken mends itself then, as the upstream says

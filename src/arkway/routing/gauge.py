@@ -18,6 +18,9 @@ from arkway.routing.window import WINDOW_S, Bucket, Window
 _MEMORY = 0.1  # weight of the newest in means: the last ten or so decide
 _USUAL_TTFT_S = 1.0
 _MIN_LIMIT = 1.0
+# So few calls in a minute say nothing of a minute's limit: the account is used by others too, or
+# was just before. The upstream's own `Retry-After` is all there is to go by.
+_TELLING_CALLS = 10
 
 
 class Limited(StrEnum):
@@ -159,6 +162,8 @@ class Gauge:
         if which is Limited.IN_FLIGHT:
             seen = max(_MIN_LIMIT, float(self.in_flight))
             self.most_in_flight = min(self.most_in_flight, seen)
+        elif window.requests < _TELLING_CALLS:
+            return
         elif which is Limited.REQUESTS:
             seen = max(_MIN_LIMIT, window.requests * decrease)
             self.most_requests = min(self.most_requests, seen)

@@ -132,7 +132,7 @@ class Health:
         if began_s < self.since_s:
             return None  # sent before it was ejected or came back
         if self.is_out:
-            return None if now_s < self.until_s else self._eject(now_s, reason, jitter)
+            return None if now_s < self.until_s else self.eject(now_s, reason, jitter)
         self._turn(now_s)
         self._in_a_row += 1
         self._calls[0] += 1
@@ -142,7 +142,7 @@ class Health:
             calls >= policy.failure_window_calls
             and sum(self._failures) > policy.failure_share * calls
         ):
-            return self._eject(now_s, reason, jitter)
+            return self.eject(now_s, reason, jitter)
         return None
 
     def on_broken(self, now_s: float, reason: str, reset_s: float | None) -> float:
@@ -151,19 +151,20 @@ class Health:
         self.is_broken = True
         return reset_s if reset_s is not None else inf
 
-    def on_operator(self, now_s: float) -> None:
-        """An operator edited the account: what was wrong may be right now."""
-        if self.is_out:
-            self._come_back(now_s)
-            self.ejections = 0
-
-    def _eject(self, now_s: float, reason: str, jitter: float) -> float:
+    def eject(self, now_s: float, reason: str, jitter: float) -> float:
+        """Put it out at once, for a while; return for how long. Unit: s."""
         policy = self._policy
         self.ejections += 1
         length_s = min(self.ejections * policy.ejection_s, policy.max_ejection_s)
         length_s *= 1 - 0.1 * jitter  # never longer than stated
         self._out(now_s, now_s + length_s, reason)
         return length_s
+
+    def on_operator(self, now_s: float) -> None:
+        """An operator edited the account: what was wrong may be right now."""
+        if self.is_out:
+            self._come_back(now_s)
+            self.ejections = 0
 
     def _out(self, now_s: float, until_s: float, reason: str) -> None:
         self.is_plain, self.is_out, self.is_broken = False, True, False

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from math import inf
 
 from arkway.model.call import Call
-from arkway.model.catalogue import AccountSpec
+from arkway.model.catalogue import AccountLimits, AccountSpec
 from arkway.model.ids import AccountId, TenantId
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.model.usage import Usage
@@ -31,7 +31,13 @@ from arkway.routing.score import is_unpaid
 from arkway.routing.slots import Slots
 from arkway.routing.waits import Waits
 
+NO_LIMITS = AccountLimits()
 _NONE = Affinity.NONE  # bound once: Python 3.11 finds an enum's member by a slow path
+
+
+def has_limits(account: AccountSpec) -> bool:
+    """Whether an operator has set a limit for any model of the account."""
+    return account.limits != NO_LIMITS or bool(account.model_limits)
 
 
 def _no_draw() -> float:
@@ -56,6 +62,8 @@ class Pool:
         self.hedges = Hedges(policy)
         self._overloads = Overloads(policy)
         self._waits = Waits(policy, self)
+        self._looked_at: tuple[AccountSpec, ...] = ()
+        self._needs_size = True
 
     # Before an attempt.
 
@@ -63,6 +71,16 @@ class Pool:
         """Take new accounts; an edited account that was out comes back."""
         if accounts is not self._slots.accounts:
             self._slots.apply(accounts, now_s)
+
+    def needs_size(self, accounts: tuple[AccountSpec, ...]) -> bool:
+        """Whether anything depends on what a call will likely use: a choice, or a limit.
+
+        A limit that is learned later counts what calls did use.
+        """
+        if accounts is not self._looked_at:
+            self._looked_at = accounts
+            self._needs_size = len(accounts) != 1 or has_limits(accounts[0])
+        return self._needs_size
 
     def ask(
         self,
@@ -109,6 +127,30 @@ class Pool:
             return self.lease(ask, chosen, now_s)
         wait = Wait(ask, accounts, tried, now_s, self._end_s(ask, now_s))
         return self._wait(wait, chosen, may_wait=may_wait)
+
+    def beside(self, lease: Lease, now_s: float) -> Lease | None:
+        """Reserve a place for another choice of the same call, at the same account.
+
+        None: it has no room, or is out by now; `choose` as for a call of its own.
+        """
+        ask, slot = lease.ask, lease.slot
+        tokens = ask.input_tokens + ask.output_tokens
+        is_out = slot.health.is_out or slot.model_health.is_out
+        if self._overloads and self._overloads.until_s(ask.model.name, now_s) > now_s:
+            return None
+        if is_out or slot.gauge.queued or not slot.gauge.has_room(tokens, now_s):
+            return None
+        self.retries.on_call()
+        return Lease(
+            ask,
+            slot,
+            slot.gauge.reserve(tokens, now_s),
+            tokens,
+            now_s,
+            lease.affinity,
+            lease.believed,
+            lease.age_s,
+        )
 
     def _wait(self, wait: Wait, chosen: Chosen, *, may_wait: bool) -> Wait | Refusal:
         """Queue a call for its home, or for any account; refuse what cannot be cured by waiting."""
@@ -202,13 +244,8 @@ class Pool:
             self._overloads.on_success(ask.model.name)
         self.knowledge.learn(lease, usage, ttft_s, now_s)
 
-    def fail(
-        self, lease: Lease, failure: AttemptFailed, now_s: float, reset_s: float | None = None
-    ) -> Ejected | None:
-        """The attempt failed; return what that cost the account, if anything.
-
-        Units:   reset_s: from now, where the upstream stated when a quota begins anew.
-        """
+    def fail(self, lease: Lease, failure: AttemptFailed, now_s: float) -> Ejected | None:
+        """The attempt failed; return what that cost the account, if anything."""
         if failure.ending is Ending.ABORTED:
             self.release(lease)
             return None
@@ -223,9 +260,12 @@ class Pool:
         began_s, reason = lease.began_s, failure.reason
         match failure.error_class:
             case ErrorClass.BROKEN:
-                return Ejected(slot.health.on_broken(now_s, reason, reset_s), reason)
+                return Ejected(slot.health.on_broken(now_s, reason, failure.out_for_s), reason)
             case ErrorClass.MODEL_BROKEN:
-                for_s = slot.model_health.on_broken(now_s, reason, reset_s)
+                for_s = slot.model_health.on_broken(now_s, reason, failure.out_for_s)
+                return Ejected(for_s, reason, is_model_wide=True)
+            case ErrorClass.MODEL_DOUBTFUL:
+                for_s = slot.model_health.eject(now_s, reason, self._draw())
                 return Ejected(for_s, reason, is_model_wide=True)
             case ErrorClass.TRANSIENT:
                 # A model's probe that fails says that the model is not back.
@@ -242,13 +282,17 @@ class Pool:
                 slot.health.on_success(began_s, now_s)
         return None
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease, *, was_sent: bool = True) -> None:
         """The attempt ended by our own doing: it says nothing of the account.
 
-        What it reserved stands: the upstream may have counted it.
+        What it reserved stands if it was sent: the upstream may have counted it.
         """
         self._end(lease)
-        lease.slot.gauge.settle(lease.bucket, lease.tokens, lease.tokens)
+        gauge = lease.slot.gauge
+        if was_sent:
+            gauge.settle(lease.bucket, lease.tokens, lease.tokens)
+        else:
+            gauge.give_back(lease.bucket, lease.tokens)
 
     @staticmethod
     def _end(lease: Lease) -> None:

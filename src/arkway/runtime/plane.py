@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Coroutine
+from math import inf
 from typing import Any
 
 from arkway.admission.estimate import Estimator
@@ -20,8 +21,10 @@ from arkway.model.catalogue import Dialect, Snapshot
 from arkway.model.errors import InternalError
 from arkway.model.ids import BLOCK_BYTES, KeyId, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
+from arkway.parking import Parking
 from arkway.pipeline import serve
-from arkway.routing.planned import Pool
+from arkway.routing.lease import Ejected
+from arkway.routing.pool import Pool
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.telemetry.log_io import Log
 from arkway.upstream.accounts_io import Upstream
@@ -53,7 +56,9 @@ class WorkerPlane:
         self.is_draining = False
         self.calls = 0
         self.drains = 0
-        self.time = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self.time = loop.time
+        self.parking = Parking(pool, loop)
         self.counts: Counter[str] = Counter()
         self.logs_debug = log.logs("debug")
         self._named: set[str] = set()  # parameters that the debug log has named
@@ -63,10 +68,12 @@ class WorkerPlane:
         self.reader: LedgerReader | None = None
         self.key_limits = Limits()
         upstream.apply(snapshot.accounts)
+        pool.apply(snapshot.accounts, self.time())
 
     def apply(self, snapshot: Snapshot) -> None:
         """Serve `snapshot` from now on; calls under way keep what they began with."""
         self.upstream.apply(snapshot.accounts)
+        self.pool.apply(snapshot.accounts, self.time())
         self.snapshot = snapshot
 
     def unix_ms(self) -> int:
@@ -124,7 +131,7 @@ class WorkerPlane:
                 self.log.event("debug", "parameter_dropped", dialect="ark", parameter=shorten(name))
 
     def on_attempt_failed(
-        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected_s: float | None
+        self, exchange: Exchange, target: Target, failure: AttemptFailed, ejected: Ejected | None
     ) -> None:
         """Tell operators that an attempt failed, and whether it cost the account its place."""
         self.count(f"attempt_{failure.ending}")
@@ -136,13 +143,15 @@ class WorkerPlane:
             "reason": failure.reason,
         }
         self.log.event("warning", "attempt_failed", **fields)
-        if ejected_s is not None:
+        if ejected is not None:
             self.log.event(
                 "warning",
                 "account_ejected",
                 account=target.account.id,
-                ejected_s=ejected_s,
-                reason=failure.reason,
+                model=target.upstream_model if ejected.is_model_wide else "",
+                ejected_s=None if ejected.for_s == inf else round(ejected.for_s, 3),
+                needs_operator=ejected.for_s == inf,
+                reason=ejected.reason,
             )
 
     def on_booked(self, end: End) -> None:

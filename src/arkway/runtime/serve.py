@@ -10,6 +10,7 @@ import contextlib
 import errno
 import gc
 import os
+import random
 import resource
 import signal
 import sqlite3
@@ -28,6 +29,7 @@ from arkway.control.first_key import ensure_first_key
 from arkway.control.home import ledger_file, open_home
 from arkway.control.options import ServeOptions
 from arkway.control.provision import Provisioned, provision
+from arkway.control.routing import routing_policy
 from arkway.control.watch import Reloader
 from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
 from arkway.ledger.book_io import book_at
@@ -36,7 +38,7 @@ from arkway.local.weights import LocalModelError, find_weights
 from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
-from arkway.routing.planned import Pool
+from arkway.routing.pool import Pool
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection
@@ -184,7 +186,7 @@ class _Gateway:
                 max_attempts=config.upstream.max_attempts,
                 max_event_bytes=config.limits.max_event_bytes,
             ),
-            Pool(secret),
+            Pool(secret, routing_policy(config.routing), random.random),
             upstream,
             self._book,
             self._log,

@@ -6,6 +6,7 @@ account ids); those of 400 are, without ids.
 """
 
 import re
+from datetime import datetime
 
 from arkway.model.errors import (
     AccountsExhausted,
@@ -33,12 +34,19 @@ _CONTEXT_CODES = frozenset(
     {"OutofContextError", "context_length_exceeded", "exceed_context_size_error"}
 )
 _CONTEXT_TEXT = re.compile(r"context (length|size|window)|max(imum)? message tokens", re.IGNORECASE)
+_QUOTA = "QuotaExceeded"
+_QUEUED = re.compile(r"queue", re.IGNORECASE).search
+# A time without a zone is China's, where the upstream is.
+_RESET = re.compile(
+    r"reset at (\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?: ?([+-]\d\d:?\d\d|Z))?", re.IGNORECASE
+).search
+_MAX_QUOTA_S = 32 * 86_400.0  # the longest plans are monthly
 _MODERATION_CODES = frozenset({"content_filter", "content_policy_violation"})
 _BY_STATUS = {
     401: ErrorClass.BROKEN,
     402: ErrorClass.BROKEN,
     403: ErrorClass.BROKEN,
-    404: ErrorClass.MODEL_BROKEN,
+    404: ErrorClass.MODEL_DOUBTFUL,
     408: ErrorClass.TRANSIENT,
     409: ErrorClass.TRANSIENT,
     425: ErrorClass.TRANSIENT,
@@ -49,18 +57,42 @@ POOL_RETRY_AFTER_S = 2.0
 ACCOUNT_RETRY_AFTER_S = 5.0
 
 
-def classify(status: int, body: bytes, retry_after_s: float | None) -> AttemptFailed:
+def classify(
+    status: int, body: bytes, retry_after_s: float | None, unix_s: float = 0.0
+) -> AttemptFailed:
     """Return what a whole error answer means.
 
     Shapes:  body: what the upstream sent, JSON or not.
+    Units:   unix_s: now; a quota's stated reset is judged by it.
     """
     code, message = decode_error(body)
     error_class = _class(status, code)
+    out_for_s = None
+    if error_class is ErrorClass.MODEL_BROKEN and code.startswith(_QUOTA):
+        error_class, out_for_s = _of_quota(message, unix_s)
     told = message if status in _RELAYED else ""
     error = _visible(error_class, code, told, retry_after_s)
-    return AttemptFailed(
-        Ending.REFUSED, error_class, error, f"status {status}, code {_token(code)}"
-    )
+    reason = f"status {status}, code {_token(code)}"
+    return AttemptFailed(Ending.REFUSED, error_class, error, reason, out_for_s)
+
+
+def _of_quota(message: str, unix_s: float) -> tuple[ErrorClass, float | None]:
+    """Return what a spent quota means: one code, three texts.
+
+    Tasks in a queue are a limit like others. A plan's quota says when it begins anew. A spent free
+    trial is an operator's business.
+    """
+    if _QUEUED(message):
+        return ErrorClass.ACCOUNT_LIMITED, None
+    stated = _RESET(message)
+    if stated is None:
+        return ErrorClass.MODEL_BROKEN, None
+    try:
+        reset = datetime.fromisoformat(f"{stated[1]}T{stated[2]}{stated[3] or '+08:00'}")
+    except ValueError:
+        return ErrorClass.MODEL_BROKEN, None
+    out_for_s = min(max(reset.timestamp() - unix_s, 0.0), _MAX_QUOTA_S)
+    return ErrorClass.MODEL_BROKEN, out_for_s
 
 
 def _class(status: int, code: str) -> ErrorClass:
@@ -93,7 +125,7 @@ def _visible(
                 "The model is overloaded at the upstream.",
                 retry_after_s=retry_after_s or POOL_RETRY_AFTER_S,
             )
-        case ErrorClass.BROKEN | ErrorClass.MODEL_BROKEN:
+        case ErrorClass.BROKEN | ErrorClass.MODEL_BROKEN | ErrorClass.MODEL_DOUBTFUL:
             return NoHealthyAccount(
                 "No upstream account can serve this model now.",
                 retry_after_s=ACCOUNT_RETRY_AFTER_S,

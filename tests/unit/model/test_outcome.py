@@ -1,13 +1,9 @@
 from arkway.model.errors import UpstreamError
-from arkway.model.outcome import HOPS, AttemptFailed, Ending, ErrorClass
+from arkway.model.outcome import RETRIED, AttemptFailed, Ending, ErrorClass
 
 
-def test_only_the_callers_fault_and_a_shared_limit_stay_where_they_are():
-    assert set(ErrorClass) - HOPS == {
-        ErrorClass.CALLER,
-        ErrorClass.MODERATION,
-        ErrorClass.POOL_LIMITED,
-    }
+def test_only_what_is_the_requests_own_fault_is_not_tried_again():
+    assert set(ErrorClass) - RETRIED == {ErrorClass.CALLER, ErrorClass.MODERATION}
 
 
 def test_a_failure_carries_what_to_say_and_to_whom():

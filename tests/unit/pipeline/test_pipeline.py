@@ -220,13 +220,14 @@ def test_a_stand_in_is_unmistakable(planes):
 
 
 def test_a_conversation_sees_where_it_was_served(lab):
-    homes = set()
+    homes, seen = set(), []
     for _ in range(3):
         it = lab.call(b"x-conversation-id: c1")
         lab.last.answer()
         lab.loop.turn()
         homes.add(lab.last.target.account.id)
-        assert said(it).headers["x-arkway-affinity"] == "home"
+        seen.append(said(it).headers["x-arkway-affinity"])
+    assert seen == ["new", "home", "home"]
     assert len(homes) == 1
 
     it = lab.call(b"x-conversation-id: c1")
@@ -336,7 +337,6 @@ def test_attempts_are_bounded(planes):
         (413, "", (400, "invalid_value")),
         (400, "SensitiveContentDetected", (400, "content_policy_violation")),
         (400, "OutofContextError", (400, "context_length_exceeded")),
-        (429, "ServerOverloaded", (503, "overloaded")),
     ],
 )
 def test_what_another_account_would_not_cure_is_told_at_once(lab, status, code, seen):
@@ -347,6 +347,32 @@ def test_what_another_account_would_not_cure_is_told_at_once(lab, status, code, 
     answer = said(it)
     assert (answer.status, code_of(answer)) == seen
     assert len(lab.attempts) == 1
+
+
+def test_an_overload_of_the_pool_is_waited_out_where_it_is(lab):
+    it = lab.call()
+    refusal(429, "ServerOverloaded")(lab.last)
+    assert len(lab.attempts) == 1  # every account would say the same
+    lab.pass_time(3.0)
+    assert len(lab.attempts) == 2
+    lab.last.answer()
+    lab.loop.turn()
+
+    answer = said(it)
+    assert (answer.status, answer.headers["x-arkway-attempts"]) == (200, "2")
+    assert not any(lab.is_out(each.target) for each in lab.attempts)
+
+
+def test_an_overload_that_lasts_is_told(lab):
+    it = lab.call()
+    for _ in range(2):
+        refusal(429, "ServerOverloaded")(lab.last)
+        lab.pass_time(30.0)
+
+    answer = said(it)
+    assert (answer.status, code_of(answer)) == (503, "overloaded")
+    assert "retry-after" in answer.headers
+    assert len(lab.attempts) == 2
 
 
 def test_when_all_are_limited_the_soonest_reset_is_told(lab):
@@ -377,7 +403,7 @@ def test_what_broke_an_account_ejects_it(lab):
     refusal(401, "AuthenticationError")(lab.last)
     lab.last.answer()
 
-    assert lab.plane.pool.is_ejected(broken, lab.loop.now_s)
+    assert lab.is_out(broken)
     lab.call(b"x-conversation-id: c")
     assert lab.last.target != broken
     lab.last.answer()
@@ -432,7 +458,7 @@ def test_nothing_is_sent_for_a_caller_who_has_stopped_waiting(lab, stream):
     assert (answer.status, code_of(answer)) == (504, "upstream_timeout")
     assert len(lab.attempts) == 1
     target = lab.last.target
-    assert not lab.plane.pool.is_ejected(target, lab.loop.now_s)
+    assert not lab.is_out(target)
 
 
 def test_a_stream_that_has_begun_has_met_its_deadline(lab):

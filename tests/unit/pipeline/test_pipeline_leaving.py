@@ -156,7 +156,7 @@ def test_a_caller_may_leave_after_every_step(planes, kind):
         lab.check_nothing_is_left()
         lab.loop.turn()
         for attempt in lab.attempts:  # our own doing says nothing about an account
-            assert not lab.plane.pool.is_ejected(attempt.target, lab.loop.now_s)
+            assert not lab.is_out(attempt.target)
         assert lab.front.crashes == []
 
 

@@ -118,10 +118,10 @@ def test_after_it_a_broken_stream_ends_with_an_error_and_without_done(lab, go_wr
 
 def test_an_error_before_the_first_event_speaks_for_itself(lab):
     it = lab.call(stream=True)
-    lab.last.data(error_chunk("ServerOverloaded"))
+    lab.last.data(error_chunk("InputTextSensitiveContentDetected"))
     lab.loop.turn()
 
-    assert (said(it).status, len(lab.attempts)) == (503, 1)
+    assert (said(it).status, len(lab.attempts)) == (400, 1)
 
 
 def test_moderation_in_the_middle_of_an_answer_says_so(lab):

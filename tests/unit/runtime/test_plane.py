@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import uuid
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ import pytest
 from arkway.model.catalogue import Dialect
 from arkway.model.errors import UpstreamError
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
-from arkway.routing.planned import Pool
+from arkway.routing.lease import Ejected
+from arkway.routing.pool import Pool
 from arkway.runtime import plane as plane_module
 from arkway.runtime.plane import WorkerPlane
 from arkway.telemetry.log_io import Log
@@ -223,7 +225,7 @@ def fail(lab, **fields):
     )
     exchange = type("Exchange", (), {"request_id": "id-9"})()
     target = type("Target", (), {"account": ONE})()
-    lab.plane.on_attempt_failed(exchange, target, failure, fields.get("ejected_s"))
+    lab.plane.on_attempt_failed(exchange, target, failure, fields.get("ejected"))
 
 
 def test_a_failed_attempt_is_one_event(lab):
@@ -243,14 +245,26 @@ def test_a_failed_attempt_is_one_event(lab):
 
 
 def test_an_ejection_is_another(lab):
-    fail(lab, ejected_s=30.0)
+    fail(lab, ejected=Ejected(30.0, "5 in a row"))
 
     _, event = lab.events
-    assert (event["event"], event["account"], event["ejected_s"]) == (
-        "account_ejected",
-        "one",
-        30.0,
-    )
+    assert event | {"time": ""} == {
+        "time": "",
+        "level": "warning",
+        "event": "account_ejected",
+        "account": "one",
+        "model": "",
+        "ejected_s": 30.0,
+        "needs_operator": False,
+        "reason": "5 in a row",
+    }
+
+
+def test_an_account_that_only_an_operator_can_mend_says_so(lab):
+    fail(lab, ejected=Ejected(math.inf, "status 401, code X"))
+
+    _, event = lab.events
+    assert (event["ejected_s"], event["needs_operator"]) == (None, True)
 
 
 def test_a_crash_is_logged_where_it_happened_and_answered_without_its_text(lab, monkeypatch):

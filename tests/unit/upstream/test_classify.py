@@ -30,6 +30,7 @@ VISIBLE = {
     ErrorClass.POOL_LIMITED: Overloaded,
     ErrorClass.BROKEN: NoHealthyAccount,
     ErrorClass.MODEL_BROKEN: NoHealthyAccount,
+    ErrorClass.MODEL_DOUBTFUL: NoHealthyAccount,
     ErrorClass.TRANSIENT: UpstreamError,
 }
 STATUSES = (400, 401, 403, 404, 408, 429, 500, 502, 503)
@@ -57,7 +58,7 @@ def test_a_known_code_decides_whatever_the_status(code, suffix):
     [
         ([400, 405, 406, 410, 411, 413, 415, 422, 431, 451, 499], ErrorClass.CALLER),
         ([401, 402, 403], ErrorClass.BROKEN),
-        ([404], ErrorClass.MODEL_BROKEN),
+        ([404], ErrorClass.MODEL_DOUBTFUL),
         ([429], ErrorClass.ACCOUNT_LIMITED),
         ([408, 409, 425], ErrorClass.TRANSIENT),
         ([500, 502, 503, 504, 529, 599], ErrorClass.TRANSIENT),
@@ -249,3 +250,26 @@ def test_the_recorded_errors_of_llamacpp(request):
         "image": UpstreamError,
         "prompt beyond the window": ContextLengthExceeded,
     }
+
+
+NOW = 1_764_000_000.0  # 2025-11-24 16:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("message", "error_class", "out_for_s"),
+    [
+        ("Free trial exhausted.", ErrorClass.MODEL_BROKEN, None),
+        ("The queued-task count is over its quota.", ErrorClass.ACCOUNT_LIMITED, None),
+        ("5-hour quota; it will reset at 2025-11-25 00:10:00 +0800", ErrorClass.MODEL_BROKEN, 600),
+        ("it will reset at 2025-11-25T00:10:00", ErrorClass.MODEL_BROKEN, 600),
+        ("it will reset at 2025-11-24T16:10:00Z", ErrorClass.MODEL_BROKEN, 600),
+        ("it will reset at 2020-01-01 00:00:00", ErrorClass.MODEL_BROKEN, 0),
+        ("it will reset at 9999-01-01 00:00:00", ErrorClass.MODEL_BROKEN, 32 * 86_400),
+        ("it will reset at 2025-99-99 00:00:00", ErrorClass.MODEL_BROKEN, None),
+    ],
+)
+def test_a_spent_quota_is_one_of_three(message, error_class, out_for_s):
+    body = json_bytes({"error": {"code": "QuotaExceeded", "message": message}})
+    failure = classify(429, body, None, NOW)
+
+    assert (failure.error_class, failure.out_for_s) == (error_class, out_for_s)
