@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt lint types imports docs shape cov bench soak-ledger soak-disk soak-mixed wheel fixtures lock clean
+.PHONY: help install run demo test check fmt lint types imports docs shape cov bench soak-ledger soak-disk soak-mixed wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ install: .venv/installed  ## Set up .venv with all that `make run` needs; starts
 
 run: .venv/installed  ## Serve, with the embedded model until an account is configured
 	@ARKWAY_HOME="$${ARKWAY_HOME:-var}" exec $(BIN)/arkway serve $(ARGS)
+
+demo: .venv/installed  ## Serve four simulated Ark accounts, with a curl to try
+	@exec $(BIN)/python tools/demo.py $(ARGS)
 
 test: .venv/testable  ## Run all tests; ARGS picks some, as in ARGS="tests/unit -k sse"
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARGS)

@@ -21,6 +21,7 @@ FOLDERS = ("src", "tests", "tools", "bench")
 EXCEPTIONS: dict[str, str] = {
     "src/arkway/cli/accounts.py::add": "a flag each, and nothing else",
     "src/arkway/cli/models.py::edit": "a flag each, and nothing else",
+    "src/arkway/cli/sim.py::ark": "a flag each, and nothing else",
 }
 
 _NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"

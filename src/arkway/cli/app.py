@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from arkway import __version__
-from arkway.cli import chat, config, docs
+from arkway.cli import chat, config, docs, sim
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
 from arkway.cli.flags import ConfigFlag, JsonFlag, examples
@@ -21,7 +21,7 @@ from arkway.store.problems import Refused
 from arkway.store.version import StoreRefused
 
 _SERVER = Server()  # the defaults, for the help
-_WITHOUT_STORE = ("chat", "serve", "version", "config", "docs")
+_WITHOUT_STORE = ("chat", "serve", "version", "config", "docs", "sim")
 _INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
 app = typer.Typer(
@@ -103,6 +103,7 @@ app.command("explain", epilog=examples("arkway explain 0198c6a1-7e44-7b21-9f05-2
 )
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(docs.app, name="docs")
+app.add_typer(sim.app, name="sim")
 
 
 @app.command()
