@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check fmt lint types imports docs shape cov bench soak-ledger soak-faults wheel fixtures lock clean
+.PHONY: help install run demo test check fmt lint types imports docs shape cov bench soak-ledger soak-disk soak-mixed soak-faults wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,12 @@ soak-ledger: .venv/installed  ## Kill the gateway KILLS times under load; compar
 
 soak-faults: .venv/testable  ## Every fault of an account, CALLS calls each (200), plain and streamed
 	@CALLS=$(or $(CALLS),200) $(BIN)/python -m pytest -n 2 --dist load tests/faults/test_matrix.py tests/faults/test_matrix_before.py
+
+soak-disk: .venv/testable  ## Cut the ledger's power POINTS times, refuse its writes, flip its bits
+	@$(BIN)/python tests/soak/soak_disk.py $(or $(POINTS),2000)
+
+soak-mixed: .venv/testable  ## Make CALLS calls of every kind; compare the ledger with the upstream's log
+	@$(BIN)/python tests/soak/soak_mixed.py $(or $(CALLS),100000)
 
 wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist

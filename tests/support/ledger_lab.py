@@ -82,11 +82,14 @@ class Disk:
 
     def __init__(self):
         self.trouble = None
+        self.is_liar = False  # says that it has trouble, and writes
         self.writes = 0
 
     def write(self, file, data, offset):
         self.writes += 1
         if self.trouble is not None:
+            if self.is_liar:
+                os.pwrite(file, data, offset)
             raise self.trouble
         return os.pwrite(file, data, offset)  # no test of ours cuts the power
 

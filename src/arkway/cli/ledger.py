@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,12 @@ from arkway.cli.flags import JsonFlag, examples, place
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json, print_table, remark
 from arkway.control.home import ledger_file
 from arkway.ledger.backup_io import BadBackup, back_up, restore
-from arkway.ledger.book_file_io import SchemaMismatch
+from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
 from arkway.ledger.explain import money, story
+from arkway.ledger.prune_io import prune
 from arkway.ledger.read_io import BY, NoBook, UsageLine, attempts, last_seq, reading, usage
 from arkway.ledger.reconcile import BadBill, Counted, Match, compare, read_bill
-from arkway.ledger.rows_io import verify
+from arkway.ledger.rows_io import verify, verify_file
 from arkway.model.catalogue import Price
 
 ledger = typer.Typer(
@@ -98,7 +100,8 @@ def explain(
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
-        print("\n".join(story(found, _prices().get)))
+        prices, names = _prices_and_names()
+        print("\n".join(story(found, prices.get, names.get)))
 
 
 @ledger.command("verify")
@@ -107,17 +110,62 @@ def verify_book(
     since: Annotated[int, typer.Option(help="The first row to check.", metavar="ROW", min=1)] = 1,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check that every row is what was written; name each that is not."""
+    """Check that every row is what was written; name each that is not.
+
+    Without --since the sums by day and the pages of the file are checked as well.
+    """
     with _book() as db:
         rows, found = last_seq(db), list(verify(db, since))
+        of_file = list(verify_file(db)) if since == 1 else []
     if as_json:
-        print_json({"rows": rows, "faults": [fault._asdict() for fault in found]})
+        faults = [fault._asdict() for fault in found]
+        print_json({"rows": rows, "faults": faults, "file_faults": of_file})
     else:
         for fault in found:
             print(f"row {fault.seq}: {fault.reason}")
-        remark(f"{rows} rows, {len(found)} faults")
-    if found:
+        for line in of_file:
+            print(f"file: {line}")
+        remark(f"{rows} rows, {len(found) + len(of_file)} faults")
+    if found or of_file:
         raise typer.Exit(FAILURE)
+
+
+@ledger.command(
+    "prune",
+    epilog=examples(
+        "arkway ledger prune --keep-days 400", "arkway ledger prune --before 2026-01-01"
+    ),
+)
+def prune_book(
+    *,
+    before: Annotated[str, typer.Option(help="The first UTC day to keep.", metavar="DAY")] = "",
+    keep_days: Annotated[
+        int, typer.Option(help="Keep so many days before today.", metavar="DAYS", min=0)
+    ] = -1,
+) -> None:
+    """Remove rows of old days, while the gateway runs; sums by day stay for ever.
+
+    Usage, budgets and limits do not change. What is removed cannot be explained any more.
+    """
+    day = _pruned_before(before, keep_days)
+    try:
+        removed, first = prune(ledger_file(place(None).home), day)
+    except (NoBook, SchemaMismatch, sqlite3.Error) as error:
+        raise Failure(error) from None
+    remark(f"{removed} rows removed; the first is {first} now")
+
+
+def _pruned_before(before: str, keep_days: int) -> date:
+    today = datetime.now(UTC).date()
+    if bool(before) == (keep_days >= 0):
+        raise Failure("say either --before or --keep-days", status=USAGE)
+    try:
+        day = date.fromisoformat(before) if before else today - timedelta(days=keep_days)
+    except (ValueError, OverflowError):
+        raise Failure("--before: must be a day such as 2026-01-31", status=USAGE) from None
+    if day > today:
+        raise Failure("--before: must not be after today", status=USAGE)
+    return day
 
 
 @ledger.command("backup")
@@ -143,7 +191,7 @@ def restore_book(
     """Put a backup in the ledger's place, with the gateway stopped; the old one is kept."""
     try:
         last = restore(copy, ledger_file(place(None).home))
-    except (NoBook, SchemaMismatch, BadBackup, OSError) as error:
+    except (NoBook, SchemaMismatch, BadBackup, BookInUse, OSError) as error:
         raise Failure(error) from None
     remark(f"{last} rows restored; what was there has the ending .before-restore")
 
@@ -197,13 +245,15 @@ def reconcile_book(
         raise typer.Exit(FAILURE)
 
 
-def _prices() -> dict[int, Price]:
-    """Return every price there ever was, by its version."""
+def _prices_and_names() -> tuple[dict[int, Price], dict[str, str]]:
+    """Return every price there ever was, by its version; the names of keys, by their ids."""
     from arkway.cli.flags import reading as store_reading  # noqa: PLC0415  SQLAlchemy, 0.2 s
+    from arkway.store.keys import list_all  # noqa: PLC0415
     from arkway.store.prices import all_versions  # noqa: PLC0415
 
     with store_reading() as connection:
-        return all_versions(connection)
+        keys = list_all(connection, with_revoked=True)
+        return all_versions(connection), {each.id: each.key.name for each in keys}
 
 
 def _shown(counted: Counted | None) -> str:

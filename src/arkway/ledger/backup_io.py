@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from arkway.ledger.book_file_io import lock
 from arkway.ledger.read_io import last_seq, reading
 from arkway.ledger.rows_io import verify
 
@@ -54,11 +55,16 @@ def check(copy: Path) -> int:
 def restore(copy: Path, book: Path) -> int:
     """Put a copy in the place of the book, which is kept beside it; return its last entry.
 
-    The journal belongs to the book that is replaced and goes aside with it. Nothing may serve
-    from the home meanwhile.
-    Errors:  BadBackup, OSError.
+    The journal belongs to the book that is replaced and goes aside with it.
+    Errors:  BadBackup, BookInUse, OSError.
     """
     last = check(copy)
+    with lock(book):
+        _replace(copy, book)
+    return last
+
+
+def _replace(copy: Path, book: Path) -> None:
     fresh = book.with_name(book.name + ".restored")
     fresh.write_bytes(copy.read_bytes())
     fresh.chmod(0o600)
@@ -68,4 +74,3 @@ def restore(copy: Path, book: Path) -> int:
     for suffix in ("-wal", "-shm"):
         book.with_name(book.name + suffix).unlink(missing_ok=True)
     fresh.replace(book)
-    return last

@@ -13,12 +13,12 @@ from typing import IO
 from arkway.ledger import schema
 from arkway.ledger.chain import GENESIS
 from arkway.ledger.entry import End, Intent, decode_end, decode_intent
-from arkway.ledger.rollup import DayClock, rolled_up
+from arkway.ledger.rollup import DayClock, rolled_up, smaller
 from arkway.ledger.rows_io import verify
 
 # What a crash can have damaged is at the end; the whole book is `arkway ledger verify`'s to check.
 CHECKED_ROWS = 5000
-_FIRST_OPEN, _VERSION = "first_open", "schema_version"
+_VERSION = "schema_version"
 
 
 class SchemaMismatch(Exception):
@@ -49,7 +49,7 @@ class BookFile:
         Errors:  sqlite3.Error, OSError; SchemaMismatch for the file of another version; BookInUse.
         Cost:    the rows since the oldest open hold, however long the book is.
         """
-        self._take_lock()
+        self._lock = lock(self._path)  # two chains in one file would be none
         self._begin()
         return sum(1 for _ in verify(self._database, max(1, self.seq - CHECKED_ROWS)))
 
@@ -109,9 +109,11 @@ class BookFile:
             for at in range(0, len(rows), 6 * schema.MAX_ROWS):
                 part = rows[at : at + 6 * schema.MAX_ROWS]
                 execute(schema.insert_entries(len(part) // 6), part)
-            for line in rolled_up(ends, self._clock):
-                execute(schema.ADD_DAILY, line)
-            execute(schema.SET_META, (_FIRST_OPEN, first_open))
+            lines = rolled_up(ends, self._clock)
+            for table, add in schema.ADD_TO.items():
+                for line in lines if table == "daily" else smaller(lines, table):
+                    execute(add, line)
+            execute(schema.SET_META, (schema.FIRST_OPEN, first_open))
             execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
@@ -123,24 +125,20 @@ class BookFile:
         assert self._db is not None, "a closed book"
         return self._db
 
-    def _take_lock(self) -> None:
-        """Be the only writer: two chains in one file would be none."""
-        self._lock = self._path.with_suffix(".lock").open("wb")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            message = f"{self._path} is being written by another arkway; give this one its own home"
-            raise BookInUse(message) from None
-
     def _begin(self) -> None:
         db = self._db = self._connect(self._path)
+        db.text_factory = damaged_or_not
         for pragma in schema.PRAGMAS:
             db.execute(pragma)
         version = _version(db)
         if version is None:
             db.executescript(
-                f"BEGIN; {schema.TABLES} INSERT INTO meta VALUES"
+                f"BEGIN; {schema.SUMS_TABLES} {schema.TABLES} INSERT INTO meta VALUES"
+                f"('{_VERSION}', {schema.SCHEMA_VERSION}); COMMIT;"
+            )
+        elif version == 1:
+            db.executescript(
+                f"BEGIN; {schema.FROM_VERSION_1} INSERT OR REPLACE INTO meta VALUES"
                 f"('{_VERSION}', {schema.SCHEMA_VERSION}); COMMIT;"
             )
         elif version != schema.SCHEMA_VERSION:
@@ -150,23 +148,47 @@ class BookFile:
                 f"{schema.SCHEMA_VERSION}: run the version that wrote it"
             )
         last = db.execute(schema.LAST).fetchone()
-        self.seq, self.hash = (last[0], bytes(last[1])) if last is not None else (0, GENESIS)
-        row = db.execute(schema.GET_META, (_FIRST_OPEN,)).fetchone()
+        self.seq, self.hash = (0, GENESIS) if last is None else last
+        if type(self.hash) is not bytes:  # a flipped bit in the row's head; `verify` names it
+            self.hash = GENESIS
+        row = db.execute(schema.GET_META, (schema.FIRST_OPEN,)).fetchone()
         found = db.execute(schema.OPEN_HOLDS, (row[0] if row else 0,)).fetchall()
         self._open = {}
         for seq, body in found:
-            intent = decode_intent(body)
+            intent = decode(body)
+            if type(intent) is not Intent:
+                continue  # damaged; `verify` names it
             self._open[intent.request_id, intent.attempt] = seq, intent
 
 
-def decode(body: bytes) -> Intent | End | None:
-    """Return the entry of a journal's line; None for one whose text is damaged."""
+def lock(path: Path) -> IO[bytes]:
+    """Be the only process that writes the book at `path`, until the file returned is closed.
+
+    Errors:  BookInUse.
+    """
+    held = path.with_suffix(".lock").open("wb")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        message = f"{path} is being written by another arkway; give this one its own home"
+        raise BookInUse(message) from None
+    return held
+
+
+def decode(body: bytes | str) -> Intent | End | None:
+    """Return the entry of a text; None for one whose text is damaged."""
     for kind in (decode_end, decode_intent):
         try:
             return kind(body)
-        except ValueError:
+        except (ValueError, TypeError):
             continue
     return None
+
+
+def damaged_or_not(text: bytes) -> str:
+    """Return a text of the database; one that a flipped bit has made invalid is still read."""
+    return text.decode("utf-8", "replace")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -28,7 +28,8 @@ import msgspec
 from arkway.ledger.book_file_io import BookFile, decode
 from arkway.ledger.chain import GENESIS, link
 from arkway.ledger.entry import End, Intent, Kind, Outcome, UsageSource, encode
-from arkway.ledger.journal_io import Journal, JournalFull, line_of
+from arkway.ledger.journal_io import Journal, JournalFull
+from arkway.ledger.recover import line_of
 
 # A call waits with one entry at a time, or with one for each of its choices: more than this is a
 # disk that has stopped.
@@ -68,6 +69,7 @@ class Opened(msgspec.Struct, frozen=True):
     entries: int  # the number of the last one
     recovered: int  # intents without an end, which are unknown now
     damaged: int  # entries near the end that are not what was written
+    mended: int  # entries of the journal that one flipped bit had changed
     took_s: float
 
 
@@ -149,9 +151,8 @@ class Book:
         self.is_open = True
         self._writer.start()
         self._filer.start()
-        return Opened(
-            self._seq, len(crashed), damaged + found.damaged, time.perf_counter() - began_s
-        )
+        took_s = time.perf_counter() - began_s
+        return Opened(self._seq, len(crashed), damaged + found.damaged, found.mended, took_s)
 
     def append(self, entry: Intent | End, told: Told | None = None) -> bool:
         """Take an entry; `told` learns when it is durable, or that it is not. False: not taken.

@@ -14,11 +14,21 @@ _WORDS = {
     "completed": "answered",
     "upstream_interrupted": "the upstream broke off in the middle of the answer",
     "caller_left": "the caller closed its connection",
-    "revoked": "its key was revoked, or the node stopped",
+    "revoked": "ended by the gateway: key revoked, node stopped, or another choice failed",
     "refused": "the upstream answered with an error",
     "not_sent": "it never reached the upstream",
     "ambiguous": "sent, and no verdict came: the upstream may have charged for it",
     "crash_recovered": "the gateway stopped while it ran: the upstream may have charged for it",
+}
+
+_OUR_DOING = ("completed", "caller_left", "revoked")  # their code is nobody's answer
+_PLACES = {
+    "home": "at its conversation's home account",
+    "spill": "away from its conversation's home account, which had no room or was out",
+}
+_UNBILLED = {
+    "void": "nothing was served",
+    "unknown": "what the upstream charged, if anything, is not known",
 }
 
 
@@ -55,27 +65,49 @@ def usage_list(lines: Sequence[UsageLine], days: tuple[str, str]) -> dict[str, A
     }
 
 
-def story(attempts: Sequence[Attempted], price_of: Callable[[int], Price | None]) -> list[str]:
+def story(
+    attempts: Sequence[Attempted],
+    price_of: Callable[[int], Price | None],
+    name_of: Callable[[str], str | None] = lambda _: None,
+) -> list[str]:
     """Return the lines of a call's story, oldest attempt first.
 
-    Shapes:  price_of: a price's version -> the price; None when it is not known any more.
+    Shapes:  price_of: a price's version -> the price; None when it is not known any more. name_of:
+             a key's id -> its name.
     """
     first = attempts[0].intent
-    who = f"by key {first.key} of tenant {first.tenant}"
-    what = f"for {first.model}{', streamed' if first.stream else ''}"
-    lines = [f"call {first.request_id}", f"  asked   {_time(first.at_ms)} {who}, {what}"]
-    for each in attempts:
-        lines += _attempt(each, price_of)
-    ends = [each.end for each in attempts if each.end is not None]
-    total = sum(end.cost_nano for end in ends)
-    lines.append(
-        f"  in all  {len(attempts)} attempt{'s' if len(attempts) > 1 else ''}, "
-        f"{sum(end.tokens for end in ends)} tokens, {money(total)} {first.currency}".rstrip()
-    )
+    name = name_of(first.key)
+    key = f"{name} ({first.key})" if name else first.key
+    what = f"{first.model}{', streamed' if first.stream else ''}"
+    lines = [
+        f"call {first.request_id}",
+        f"  asked    {_time(first.at_ms)}, for {what}",
+        f"  by       key {key} of tenant {first.tenant}",
+        f"  result   {_result(attempts)}",
+    ]
+    for at, each in enumerate(attempts):
+        others = attempts[at + 1 :]
+        is_last = all(other.intent.choice != each.intent.choice for other in others)
+        lines += _attempt(each, price_of, is_last=is_last)
     return lines
 
 
-def _attempt(each: Attempted, price_of: Callable[[int], Price | None]) -> list[str]:
+def _result(attempts: Sequence[Attempted]) -> str:
+    """Return the whole call in a sentence, with what its caller pays."""
+    ends = [each.end for each in attempts if each.end is not None]
+    if len(ends) < len(attempts):
+        return "under way"
+    tokens, cost = sum(end.tokens for end in ends), sum(end.cost_nano for end in ends)
+    paid = f"{tokens} tokens, {money(cost)} {attempts[0].intent.currency}".rstrip()
+    if not tokens:
+        paid = "nothing is billed"
+    tries = f"{len(attempts)} attempts" if len(attempts) > 1 else "1 attempt"
+    return f"{_WORDS[ends[-1].outcome]}; {tries}; {paid}"
+
+
+def _attempt(
+    each: Attempted, price_of: Callable[[int], Price | None], *, is_last: bool
+) -> list[str]:
     intent, end = each.intent, each.end
     choice = f", choice {intent.choice}" if intent.choice else ""
     lines = [
@@ -85,23 +117,32 @@ def _attempt(each: Attempted, price_of: Callable[[int], Price | None]) -> list[s
         lines.append(f"    routed   {intent.why}")
     if end is None:
         return [*lines, "    under way"]
-    answered = f", upstream status {end.status}" if end.status else ""
-    failed = f", told as {end.code}" if end.code else ""
-    lines.append(f"    ended    {end.kind}: {_WORDS[end.outcome]}{answered}{failed}")
-    lines.append(f"    took     {_timings(end)}; affinity {end.affinity or 'none'}")
+    lines.append(f"    ended    {_ending(end, is_last=is_last)}")
+    lines.append(f"    took     {_timings(end)}")
+    if end.affinity in _PLACES:
+        lines.append(f"    place    {_PLACES[end.affinity]}")
     if end.kind == "settle":
         lines += _bill(intent, end, price_of(end.price))
-    lines.append(f"    rows     {each.seq} and {each.end_seq}")
+    else:
+        lines.append(f"    billed   nothing: {_UNBILLED[end.kind]}")
+    lines.append(f"    ledger   rows {each.seq} and {each.end_seq}, kind {end.kind}")
     return lines
+
+
+def _ending(end: End, *, is_last: bool) -> str:
+    answered = f" (status {end.status})" if end.status else ""
+    told = ""
+    if end.code and end.outcome not in _OUR_DOING:
+        told = f"; the caller was told {end.code}" if is_last else "; another account was tried"
+    return f"{_WORDS[end.outcome]}{answered}{told}"
 
 
 def _timings(end: End) -> str:
     first = f"first token after {end.first_token_ms} ms, " if end.first_token_ms else ""
-    return f"{first}{end.total_ms} ms in all"
+    return f"{first}{end.total_ms} ms in all, since the call was received"
 
 
 def _bill(intent: Intent, end: End, price: Price | None) -> list[str]:
-    source = "as the upstream counted" if end.source == "upstream" else "estimated"
     counts = {
         "input": end.uncached,
         "cached input": end.cached,
@@ -109,20 +150,40 @@ def _bill(intent: Intent, end: End, price: Price | None) -> list[str]:
         "output": end.output,
         "reasoning": end.reasoning,
     }
-    used = " + ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing"
-    lines = [f"    used     {used} tokens, {source}"]
+    used = " + ".join(f"{count} {name}" for name, count in counts.items() if count) or "no"
+    lines = [f"    used     {used} tokens, {_source(end)}"]
+    if end.cached:
+        all_input = end.uncached + end.cached + end.created
+        lines.append(
+            f"    cache    {end.cached} of {all_input} input tokens ({end.cached / all_input:.1%})"
+            " were in the upstream's cache"
+        )
     total = f"{money(end.cost_nano)} {intent.currency}".rstrip()
     if price is None:
-        return [*lines, f"    price    version {end.price}: {total}"]
-    terms = [
-        f"{count} x {money(rate)}"
-        for count, rate in zip(counts.values(), rates(price), strict=True)
+        return [*lines, f"    billed   {total}, by price version {end.price}"]
+    items = [
+        f"             {count} {name} x {money(rate)} = {_exact(count * rate)}"
+        for (name, count), rate in zip(counts.items(), rates(price), strict=True)
         if count
     ]
     return [
         *lines,
-        f"    price    version {end.price}: ({' + '.join(terms) or 0}) / 1000000 = {total}",
+        f"    price    version {end.price}, for a million tokens:",
+        *items,
+        f"    billed   {total}",
     ]
+
+
+def _exact(nano_of_a_million: int) -> str:
+    """Return what some tokens cost, before the sum is rounded to the nano-unit."""
+    whole, rest = divmod(nano_of_a_million, NANO * 1_000_000)
+    return f"{whole}.{rest:015d}".rstrip("0").rstrip(".")
+
+
+def _source(end: End) -> str:
+    if end.source == "upstream":
+        return "as the upstream counted"
+    return f"estimated: no counts came; {end.delivered_bytes} bytes of text were delivered"
 
 
 def _time(at_ms: int) -> str:

@@ -6,15 +6,14 @@ blocks that exist already, so that no metadata has to follow. The file has two h
 written the database takes what is in the other, so that a lasting load never waits for it.
 
 A line is `SEQ HASH BODY`. What a crash tore, and what an earlier round left behind, cannot be
-mistaken for an entry: it does not link to the last one (`ledger.chain`).
+mistaken for an entry: it does not link to the last one (`ledger.chain`, `ledger.recover`).
 """
 
 import os
 from collections.abc import Callable
-from operator import itemgetter
 from pathlib import Path
 
-from arkway.ledger.chain import HASH_BYTES, link
+from arkway.ledger.recover import Recovered
 
 # 16 MiB are about 40 000 entries: seconds of the fastest load, until the database has them.
 JOURNAL_BYTES = 16 * 1024 * 1024
@@ -31,47 +30,6 @@ class JournalFull(Exception):
     """The group has no room before the database has caught up."""
 
 
-class Recovered:
-    """What a journal holds beyond the database: rows in order, and how many were damaged."""
-
-    def __init__(self, seq: int, last: bytes) -> None:
-        self.rows: list[tuple[int, bytes, bytes]] = []  # (seq, body, hash)
-        self.damaged = 0
-        self._seq, self._hash = seq, last
-        self._doubtful: tuple[int, bytes, bytes] | None = None
-
-    def take(self, seq: int, body: bytes, hash_: bytes) -> None:
-        """Take a line if it is the next entry.
-
-        An entry whose text or hash has changed does not link, but what follows links to it: then
-        it was written, and not torn. It is kept, counted as damaged, and found by `verify` again.
-        """
-        found = seq, body, hash_
-        doubtful = self._doubtful
-        if seq == self._seq + 1 and link(self._hash, seq, body) == hash_:
-            self._accept(found)
-        elif (
-            doubtful is not None
-            and seq == doubtful[0] + 1
-            and hash_ in (link(doubtful[2], seq, body), link(self._relinked(), seq, body))
-        ):
-            self.damaged += 1
-            self._accept(doubtful)
-            self._accept(found)
-        elif seq == self._seq + 1:
-            self._doubtful = found
-
-    def _relinked(self) -> bytes:
-        """Return the hash that the doubtful entry would have if only its hash had changed."""
-        assert self._doubtful is not None, "asked for one"
-        return link(self._hash, self._doubtful[0], self._doubtful[1])
-
-    def _accept(self, found: tuple[int, bytes, bytes]) -> None:
-        self.rows.append(found)
-        self._seq, _, self._hash = found
-        self._doubtful = None
-
-
 class Journal:
     """One journal file."""
 
@@ -82,6 +40,7 @@ class Journal:
         self._offset = 0
         self._last_seqs = [0, 0]  # the last entry in each half
         self._filed_seq = 0
+        self._doubtful_bytes = 0  # from the offset on: what a write that failed may have left
 
     def open(self, seq: int, last: bytes) -> Recovered:
         """Open the file, made if there is none; return what follows entry `seq` with hash `last`.
@@ -91,10 +50,7 @@ class Journal:
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         self._offset, self._last_seqs, self._filed_seq = 0, [0, 0], seq
         found = Recovered(seq, last)
-        lines = map(_parse, self._path.read_bytes().split(b"\n"))
-        # Either half may be the older one.
-        for each in sorted((line for line in lines if line is not None), key=itemgetter(0)):
-            found.take(*each)
+        found.read(self._path.read_bytes(), (0, HALF_BYTES))
         missing = JOURNAL_BYTES - os.fstat(self._file).st_size
         if missing > 0:  # written, not only reserved: later writes must change no metadata
             os.pwrite(self._file, bytes(missing), JOURNAL_BYTES - missing)
@@ -113,21 +69,29 @@ class Journal:
         self._filed_seq = seq
 
     def append(self, data: bytes, seq: int) -> None:
-        """Write whole lines, the last one of entry `seq`; they are on the disk when it returns.
+        """Write a group, lines up to that of entry `seq`; they are on the disk when it returns.
 
         Errors:  JournalFull: nothing was written. OSError: what was written is not known.
         """
+        if self._doubtful_bytes:  # those lines were refused: nothing of them may be read again
+            self._write_all(b"\n" * self._doubtful_bytes, self._offset)
+            self._doubtful_bytes = 0
+        data = b"\n" + data  # tells a torn group from one that was written and damaged since
         half, offset = self._half, self._offset
         if offset + len(data) > (half + 1) * HALF_BYTES:
             half = 1 - half
             offset = half * HALF_BYTES
             if len(data) > HALF_BYTES or not self._is_free(half):
                 raise JournalFull
+        self._offset, self._doubtful_bytes = offset, len(data)
+        self._write_all(data, offset)
+        self._offset, self._doubtful_bytes = offset + len(data), 0
+        self._last_seqs[half] = seq
+
+    def _write_all(self, data: bytes, offset: int) -> None:
         written = self._write(self._file, data, offset)
         if written != len(data):
             raise OSError(f"the journal took {written} of {len(data)} bytes")
-        self._offset = offset + written
-        self._last_seqs[half] = seq
 
     @property
     def _half(self) -> int:
@@ -142,22 +106,6 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-
-def line_of(seq: int, body: bytes, hash_: bytes) -> bytes:
-    """Return the line of one entry."""
-    return b"%d %b %b\n" % (seq, hash_.hex().encode(), body)
-
-
-def _parse(line: bytes) -> tuple[int, bytes, bytes] | None:
-    seq, _, rest = line.partition(b" ")
-    hash_, _, body = rest.partition(b" ")
-    if not seq.isdigit() or len(seq) > 18 or len(hash_) != 2 * HASH_BYTES or not body:
-        return None
-    try:
-        return int(seq), body, bytes.fromhex(hash_.decode("ascii"))
-    except ValueError:
-        return None
 
 
 def _write_through(file: int, data: bytes, offset: int) -> int:

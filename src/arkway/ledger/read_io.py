@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from arkway.ledger import schema
-from arkway.ledger.book_file_io import SchemaMismatch
+from arkway.ledger.book_file_io import SchemaMismatch, damaged_or_not
 from arkway.ledger.entry import End, Intent, decode_end, decode_intent
 
 BY = schema.DIMENSIONS
@@ -74,6 +74,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise NoBook(f"there is no ledger at {path}")
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as db:
+        db.text_factory = damaged_or_not
         row = db.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if row is None or row[0] != schema.SCHEMA_VERSION:
             raise SchemaMismatch(f"{path} is of another version of arkway")
@@ -91,7 +92,7 @@ def usage(
     Shapes:  by: any of BY (currencies are never added up); where: dimension -> value; days: the
              first and the last, as `2026-11-24`.
     Errors:  ValueError for a name that is no dimension.
-    Cost:    one line of `daily` for each day, key, model and account; never the entries.
+    Cost:    the lines of the smallest table of sums that has what is asked; never the entries.
     """
     where = where or {}
     unknown = {*by, *where} - set(BY)
@@ -100,9 +101,10 @@ def usage(
     groups = [name for name in BY if name in by or name == "currency"]
     shown = [name if name in groups else f"'' AS {name}" for name in BY]
     sums = [f"sum({name})" for name in schema.MEASURES]
+    table = next(name for name, has in schema.SUMS.items() if {*groups, *where} <= {*has})
     conditions = ["day BETWEEN ? AND ?", *(f"{name} = ?" for name in where)]
     found = db.execute(
-        f"SELECT {','.join(shown + sums)} FROM daily WHERE {' AND '.join(conditions)}"  # noqa: S608 - names from our own lists
+        f"SELECT {','.join(shown + sums)} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names from our own lists
         f" GROUP BY {','.join(groups)} ORDER BY {','.join(groups)}",
         (*days, *where.values()),
     )
@@ -113,7 +115,7 @@ def spent(db: sqlite3.Connection, key: str, since_day: str = "") -> Spent:
     """Return what `key` has used since a day, that day included."""
     row = db.execute(
         "SELECT coalesce(sum(uncached + cached + created + output + reasoning), 0),"
-        " coalesce(sum(cost_nano), 0) FROM daily WHERE day >= ? AND key = ?",
+        " coalesce(sum(cost_nano), 0) FROM daily_keys WHERE day >= ? AND key = ?",
         (since_day, key),
     ).fetchone()
     return Spent(*row)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from arkway.ledger.entry import End, Intent, Kind, UsageSource
-from arkway.ledger.schema import DIMENSIONS
+from arkway.ledger.schema import DIMENSIONS, SUMS
 
 Line = tuple[str | int, ...]  # the dimensions, then the measures, in the order of the schema
 
@@ -66,4 +66,18 @@ def rolled_up(ends: Iterable[tuple[End, Intent]], clock: DayClock) -> list[Line]
         ):
             sums[place] += value
     assert all(len(group) == len(DIMENSIONS) for group in groups), "the order of the schema"
+    return [(*group, *sums) for group, sums in groups.items()]
+
+
+def smaller(lines: Iterable[Line], table: str) -> list[Line]:
+    """Return the lines of a table of sums with fewer dimensions."""
+    places = [DIMENSIONS.index(name) for name in SUMS[table]]
+    groups: dict[tuple[str | int, ...], list[int]] = {}
+    for line in lines:
+        counts = [value for value in line[len(DIMENSIONS) :] if isinstance(value, int)]
+        group = tuple(line[place] for place in places)
+        known = groups.get(group)
+        groups[group] = (
+            counts if known is None else [a + b for a, b in zip(known, counts, strict=True)]
+        )
     return [(*group, *sums) for group, sums in groups.items()]

@@ -211,13 +211,14 @@ class _Gateway:
             raise StartError(f"{ledger_file(self._options.home)}: {error}") from None
         # Calls wait for the ledger's threads: Python's own 5 ms between switches would show.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        if opened.recovered or opened.damaged:
+        if opened.recovered or opened.damaged or opened.mended:
             self._log.event(
                 "warning",
                 "ledger_recovered",
                 entries=opened.entries,
                 unknown=opened.recovered,
                 damaged=opened.damaged,
+                mended=opened.mended,
                 took_s=round(opened.took_s, 3),
             )
 

@@ -87,7 +87,7 @@ def test_what_a_crash_tore_was_never_acknowledged_and_is_not_there(lab):
     assert lab.rows() == [("id-000001", 1, "intent"), ("id-000001", 1, "unknown")]
 
 
-def test_a_bit_that_flips_in_the_journal_loses_nothing_and_is_named(lab):
+def test_bits_that_flip_in_a_line_of_the_journal_are_kept_and_named(lab):
     lab.open()
     lab.write(intent(1))
     lab.write(intent(2))
@@ -96,13 +96,31 @@ def test_a_bit_that_flips_in_the_journal_loses_nothing_and_is_named(lab):
     journal = lab.path.with_suffix(".journal")
     text = bytearray(journal.read_bytes())
     text[text.index(b"id-000002") + 3] ^= 1
+    text[text.index(b"id-100002") + 4] ^= 1  # a second one: the first alone would be mended
     journal.write_bytes(text)
 
     opened = lab.open()
 
     assert opened.damaged >= 1
-    assert [row[0] for row in lab.rows()[:3]] == ["id-000001", "id-100002", "id-000003"]
+    assert [row[0] for row in lab.rows()[:3]] == ["id-000001", "id-110002", "id-000003"]
     assert [fault.seq for fault in faults(lab)] == [2]
+
+
+def test_a_bit_that_flips_in_the_journal_is_mended(lab):
+    lab.open()
+    lab.write(intent(1))
+    lab.write(intent(2), end(2))
+    lab.crash()
+    journal = lab.path.with_suffix(".journal")
+    text = bytearray(journal.read_bytes())
+    text[text.rindex(b"id-000002") + 3] ^= 1  # in the very last line
+    journal.write_bytes(text)
+
+    opened = lab.open()
+
+    assert (opened.mended, opened.damaged, opened.recovered) == (1, 0, 1)
+    assert ("id-000002", 1, "settle") in lab.rows()
+    assert faults(lab) == []
 
 
 def test_an_old_round_of_the_journal_is_not_taken_for_new(lab):
@@ -159,6 +177,24 @@ def test_trouble_closes_the_book_and_the_end_of_trouble_opens_it(lab, trouble):
     ]
     assert faults(lab) == []
     assert [line.split(":")[0] for line in lab.said] == ["closed", "open again"]
+
+
+def test_lines_that_were_refused_are_never_read_again(lab):
+    """The disk said no and had written them all the same; what came next has the same length."""
+    lab.open()
+    lab.write(intent(1), intent(2))
+    lab.disk.trouble, lab.disk.is_liar = FULL, True
+    lab.write(end(1), intent(3), intent(4), intent(5))
+    lab.disk.trouble = None
+    lab.loop.turn_until(lambda: lab.book.is_open)
+    lab.loop.turn()  # the end of 1 is written again, first
+    lab.crash()
+
+    lab.open()
+
+    assert [row[0] for row in lab.rows()[2:]] == ["id-000001", "id-000002"]
+    assert lab.rows()[2:] == [("id-000001", 1, "settle"), ("id-000002", 1, "unknown")]
+    assert faults(lab) == []
 
 
 def test_a_slow_disk_is_waited_for_in_a_thread(lab, monkeypatch):

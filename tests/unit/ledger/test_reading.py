@@ -1,13 +1,19 @@
+from pathlib import Path
+
 import pytest
 
 from arkway.ledger.backup_io import BadBackup, back_up, restore
-from arkway.ledger.entry import Kind, Outcome
+from arkway.ledger.entry import Kind, Outcome, UsageSource
 from arkway.ledger.explain import money, story
-from arkway.ledger.read_io import NoBook, attempts, reading
+from arkway.ledger.read_io import NoBook, attempts, reading, usage
 from arkway.ledger.reconcile import BadBill, Counted, Match, compare, read_bill
+from arkway.ledger.rows_io import verify_file
 from support.ledger_lab import PRICE, end, intent
 
 HEAD = "day,account,model,input,cached,output"
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "ledger.md"
 
 
 def told(lab, *entries):
@@ -15,30 +21,102 @@ def told(lab, *entries):
     lab.write(*entries)
     lab.close()
     with reading(lab.path) as db:
-        return story(attempts(db, entries[0].request_id), {7: PRICE}.get)
+        return story(attempts(db, entries[0].request_id), {7: PRICE}.get, {"k1": "alice"}.get)
 
 
-def test_the_story_of_a_call_that_failed_over(lab):
+SERVED = {"price": 7, "first_token_ms": 312, "total_ms": 1840, "status": 200}
+
+
+def failed_over(lab):
+    refused = {"kind": Kind.VOID, "outcome": Outcome.REFUSED, "status": 429, "total_ms": 41}
+    return told(
+        lab,
+        intent(1, stream=True, account="beijing-1"),
+        end(1, **refused, code="upstream_rate_limited", affinity="home"),
+        intent(1, attempt=2, account="beijing-2"),
+        end(1, attempt=2, **SERVED, uncached=212, cached=1836, output=402, cost_nano=1_267_360,
+            affinity="spill"),
+    )  # fmt: skip
+
+
+def aborted(lab):
+    return told(
+        lab,
+        intent(2, stream=True, account="beijing-1"),
+        end(2, **SERVED, outcome=Outcome.CALLER_LEFT, source=UsageSource.ESTIMATE, cached=0,
+            uncached=96, output=58, cost_nano=192_800, delivered_bytes=231, code="upstream_error"),
+    )  # fmt: skip
+
+
+def cached(lab):
+    return told(
+        lab,
+        intent(3, account="beijing-1"),
+        end(3, **SERVED | {"first_token_ms": 0}, uncached=52, cached=30_208, output=120,
+            reasoning=310, cost_nano=5_734_880, affinity="home"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("call", [failed_over, aborted, cached])
+def test_the_stories_in_the_docs_are_told_so(lab, call):
+    assert "\n".join(call(lab)) in PAGE.read_text()
+
+
+def test_a_refusal_that_was_the_last_word_says_what_the_caller_was_told(lab):
     lines = told(
         lab,
-        intent(1, stream=True),
-        end(1, kind=Kind.VOID, outcome=Outcome.REFUSED, status=429, code="upstream_error"),
-        intent(1, attempt=2, account="a2"),
-        end(1, attempt=2, price=7, cost_nano=14_800, first_token_ms=12, total_ms=80, status=200),
+        intent(1),
+        end(1, kind=Kind.UNKNOWN, outcome=Outcome.AMBIGUOUS, code="upstream_timeout"),
     )
     text = "\n".join(lines)
 
-    assert "asked   2025-11-24 16:00:00.001 UTC by key k1 of tenant t1, for M, streamed" in text
-    assert "void: the upstream answered with an error, upstream status 429" in text
-    assert "attempt 2 at account a2 (m-1)" in text
-    assert "first token after 12 ms, 80 ms in all" in text
-    assert "used     10 input + 5 cached input + 3 output tokens, as the upstream counted" in text
-    assert "(10 x 0.8 + 5 x 0.16 + 3 x 2) / 1000000 = 0.0000148 CNY" in text
-    assert lines[-1] == "  in all  2 attempts, 18 tokens, 0.0000148 CNY"
+    assert "the upstream may have charged for it; the caller was told upstream_timeout" in text
+    assert "billed   nothing: what the upstream charged, if anything, is not known" in text
+    assert "1 attempt; nothing is billed" in lines[3]
+
+
+def test_the_tries_of_each_choice_are_told_apart(lab):
+    void = {"kind": Kind.VOID, "outcome": Outcome.REFUSED, "code": "upstream_error"}
+    lines = told(
+        lab,
+        intent(1),
+        intent(1, attempt=2, choice=1),
+        end(1, **void),
+        end(1, attempt=2, **void),
+        intent(1, attempt=3, choice=1),
+        end(1, attempt=3),
+    )
+    endings = [line for line in lines if line.startswith("    ended")]
+
+    assert endings[0].endswith("the caller was told upstream_error")
+    assert endings[1].endswith("another account was tried")
+
+
+def test_a_book_of_version_1_is_brought_up_with_its_sums(lab):
+    lab.open()
+    lab.write(intent(1), end(1), intent(2, key="k2", account="a2"), end(2))
+    lab.close()
+    lab.book = None
+    for change in (
+        "DROP TABLE daily_keys",
+        "DROP TABLE daily_models",
+        "UPDATE meta SET value = 1 WHERE name = 'schema_version'",
+    ):
+        lab.rows(change)
+
+    assert lab.open().entries == 4
+    with reading(lab.path) as db:
+        assert list(verify_file(db)) == []
+        assert [line.cost_nano for line in usage(db, ["key"])] == [100, 100]
+        assert [line.account for line in usage(db, ["account"])] == ["a1", "a2"]
+        assert [line.key for line in usage(db, ["key"], {"account": "a2"})] == ["k2"]
 
 
 def test_a_call_under_way(lab):
-    assert told(lab, intent(1))[-2] == "    under way"
+    lines = told(lab, intent(1))
+
+    assert lines[3] == "  result   under way"
+    assert lines[-1] == "    under way"
 
 
 @pytest.mark.parametrize(

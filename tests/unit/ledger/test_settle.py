@@ -22,7 +22,7 @@ TOLD = [Usage(), Usage(10, 4, 3, 1), Usage(10, 0, 0)]
 
 
 def table():
-    lines = PAGE.read_text().split("## Who pays for what")[1].split("\n## ")[0].splitlines()
+    lines = PAGE.read_text().split("## Who pays for what")[1].split("\n##")[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
     titles, _, *body = rows
     for ending, *cells in body:
