@@ -194,8 +194,10 @@ async def _branch(work: Work, index: int, strand: Strand) -> Branch:
     """
     failures: list[AttemptFailed] = []
     tried: list[AccountId] = []
+    beside = work.first_lease  # another choice of the same call is there
+    replaced = 0  # attempts whose reused connection had closed; one is made anew
     for tries in count(1):
-        lease = _place(work, tried, is_first=tries == 1)
+        lease = _place(work, tried, beside)
         if isinstance(lease, Wait):
             lease = await work.plane.parking.wait(lease, strand)
         if isinstance(lease, Refusal):
@@ -204,26 +206,29 @@ async def _branch(work: Work, index: int, strand: Strand) -> Branch:
             work.first_lease = lease
         if tries > work.attempts:
             work.attempts = tries
-        failure = await _attempt(work, lease, index, strand)
+        failure = await _attempt(work, lease, index, strand, wants_new=replaced > 0)
         if isinstance(failure, Branch):
             return failure
+        if failure.is_stale and not replaced:
+            replaced, beside = 1, lease
+            continue
+        beside = None
         failures.append(failure)
-        if not _may_retry(work, failure, tries):
+        if not _may_retry(work, failure, tries - replaced):
             raise _final_error(work, failures)
         if failure.error_class is not _POOL_LIMITED:  # every account would say the same
             tried.append(lease.slot.target.account.id)
     raise AssertionError("counting has no end")
 
 
-def _place(work: Work, tried: list[AccountId], *, is_first: bool) -> Lease | Wait | Refusal:
-    """Ask for a place at an account: where another choice of the same call is, if there is room."""
-    plane, first = work.plane, work.first_lease
-    now_s = plane.time()
-    if first is not None and is_first:
-        beside = plane.pool.beside(first, now_s)
-        if beside is not None:
-            return beside
-    return plane.pool.choose(work.ask, work.accounts, now_s, tried)
+def _place(work: Work, tried: list[AccountId], beside: Lease | None) -> Lease | Wait | Refusal:
+    """Ask for a place: at the account of `beside` if it has room, else where the pool says."""
+    pool, now_s = work.plane.pool, work.plane.time()
+    if beside is not None:
+        lease = pool.beside(beside, now_s)
+        if lease is not None:
+            return lease
+    return pool.choose(work.ask, work.accounts, now_s, tried)
 
 
 def _may_retry(work: Work, failure: AttemptFailed, tries: int) -> bool:
@@ -240,7 +245,9 @@ def _may_retry(work: Work, failure: AttemptFailed, tries: int) -> bool:
     )
 
 
-async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> Branch | AttemptFailed:
+async def _attempt(
+    work: Work, lease: Lease, index: int, strand: Strand, *, wants_new: bool
+) -> Branch | AttemptFailed:
     """Make one attempt at one account; return the answer, or how it failed."""
     plane, exchange, call, target = work.plane, work.exchange, work.call, lease.slot.target
     attempt: Attempt | None = None
@@ -251,7 +258,7 @@ async def _attempt(work: Work, lease: Lease, index: int, strand: Strand) -> Bran
         booking.hold()
         await booking.durable(strand)
         attempt = plane.upstream.open(
-            target, work.body(target), exchange.request_id, clocks, call.stream
+            target, work.body(target), exchange.request_id, clocks, call.stream, wants_new
         )
         await attempt.response(strand)
         if attempt.status != 200:

@@ -215,7 +215,7 @@ class Work(msgspec.Struct, eq=False):
             first_s = result.first_token_s
             ttft_s = first_s - sent_s if first_s and sent_s else None
             pool.succeed(lease, result.usage, ttft_s, now_s, result.answer)
-        elif failure.ending is _ENDING_ABORTED:
+        elif failure.ending is _ENDING_ABORTED or failure.is_stale:
             pool.release(lease, was_sent=attempt is not None and attempt.sent_s > 0)
         else:
             ejected = pool.fail(lease, failure, now_s)

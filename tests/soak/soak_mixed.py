@@ -64,7 +64,6 @@ class Verdict:
     failed: int = 0
     attempts: int = 0
     ends: dict[str, int] = field(default_factory=dict)  # kind, source, outcome -> attempts
-    replaced: int = 0  # connections that were reset, and replaced within the attempt
     told_tokens: int = 0
     sums_compared: int = 0
     problems: list[str] = field(default_factory=list)
@@ -224,7 +223,6 @@ class Sides:
 
     got: Counter = field(default_factory=Counter)
     told: dict[tuple, Counter] = field(default_factory=dict)  # -> counts -> attempts
-    reset: Counter = field(default_factory=Counter)
     held: Counter = field(default_factory=Counter)
     served: Counter = field(default_factory=Counter)
     settled: dict[tuple, Counter] = field(default_factory=dict)
@@ -237,8 +235,6 @@ def read_log(log: Path, sides: Sides) -> None:
         where, counts = tuple(words[:4]), tuple(map(int, words[4:]))
         if what == "got":
             sides.got[where] += 1
-        elif what == "reset":
-            sides.reset[where] += 1
         elif what == "told":
             sides.told.setdefault(where, Counter())[counts] += 1
 
@@ -273,9 +269,7 @@ def read_ledger(home: Path, names: dict[str, str], sides: Sides, verdict: Verdic
 
 def compare(sides: Sides, verdict: Verdict) -> None:
     problems = verdict.problems
-    # An idle connection that is closed as a request arrives is replaced within the attempt.
-    unseen = sides.got - sides.held - sides.reset
-    verdict.replaced = (sides.got - sides.held).total()
+    unseen = sides.got - sides.held
     problems += [f"served without a row: {where}" for where in unseen]
     problems += [f"settled and never served: {where}" for where in sides.served - sides.got]
     sums: list[dict[str, Counter]] = [{}, {}]

@@ -144,6 +144,14 @@ class FakeAttempt:
         self.is_complete = True
         self.wake()
 
+    def be_stale(self):
+        """Let the attempt's connection turn out closed."""
+        error = UpstreamError("m")
+        self.failure = AttemptFailed(
+            Ending.AMBIGUOUS, ErrorClass.TRANSIENT, error, "r", is_stale=True
+        )
+        self.wake()
+
     def fail(self, ending=Ending.AMBIGUOUS, error_class=ErrorClass.TRANSIENT, message="m"):
         if ending is Ending.AMBIGUOUS and self.has_token:
             ending = Ending.INTERRUPTED
@@ -162,11 +170,11 @@ class FakeUpstream:
         self.at_once = []  # what to do with each attempt as soon as it is opened
         self.refusal = None
 
-    def open(self, target, body, request_id, clocks, is_stream):
+    def open(self, target, body, request_id, clocks, is_stream, wants_new=False):
         if self.refusal is not None:
             raise self.refusal
         attempt = FakeAttempt(target, body, clocks, is_stream)
-        attempt.request_id = request_id
+        attempt.request_id, attempt.wants_new = request_id, wants_new
         self.attempts.append(attempt)
         if self.at_once:
             self.at_once.pop(0)(attempt)

@@ -88,10 +88,12 @@ class UpstreamLab:
         self.upstream = Upstream(UpstreamLimits(**limits), read_buffer, "arkway/test", self.outbox)
         self.upstream.apply(self.accounts)
 
-    def open(self, body=b"{}", *, at=0, stream=False, clocks=CLOCKS, finish_after=None):
+    def open(
+        self, body=b"{}", *, at=0, stream=False, clocks=CLOCKS, finish_after=None, wants_new=False
+    ):
         """Begin an attempt; let the loop turn, so that what can be sent has been."""
         target = Target(self.accounts[at], "m-1")
-        attempt = self.upstream.open(target, body, "0190-id", clocks, is_stream=stream)
+        attempt = self.upstream.open(target, body, "0190-id", clocks, stream, wants_new)
         use = Use(self, attempt, finish_after=finish_after)
         self.loop.turn()
         return use

@@ -60,10 +60,13 @@ class AttemptFailed(Exception):
         error: GatewayError,
         reason: str,
         out_for_s: float | None = None,
+        *,
+        is_stale: bool = False,
     ) -> None:
         super().__init__(reason)
         self.ending = ending
         self.error_class = error_class
         self.error = error
         self.reason = reason
+        self.is_stale = is_stale  # a reused connection closed as the request was on its way
         self.out_for_s = out_for_s  # what is broken mends itself then, as the upstream says

@@ -72,7 +72,14 @@ class AccountConnections:
         self._connecting: dict[Attempt, asyncio.Task[None]] = {}
         self._attempts: set[Attempt] = set()
 
-    def begin(self, body: bytes, request_id: RequestId, clocks: Clocks, is_stream: bool) -> Attempt:
+    def begin(
+        self,
+        body: bytes,
+        request_id: RequestId,
+        clocks: Clocks,
+        is_stream: bool,
+        wants_new: bool = False,
+    ) -> Attempt:
         """Start an attempt: on an idle connection, or on a new one."""
         now_s = self.now_s()
         total_s = now_s + clocks.total_s
@@ -88,7 +95,7 @@ class AccountConnections:
         )
         self._attempts.add(attempt)
         idle = self._idle
-        while idle:
+        while idle and not wants_new:
             connection = idle.pop()
             if connection.is_open:
                 attempt.sent_by(connection, now_s)
@@ -197,9 +204,17 @@ class Upstream:
                 self._retired.append(pool)
 
     def open(
-        self, target: Target, body: bytes, request_id: RequestId, clocks: Clocks, is_stream: bool
+        self,
+        target: Target,
+        body: bytes,
+        request_id: RequestId,
+        clocks: Clocks,
+        is_stream: bool,
+        wants_new: bool = False,
     ) -> Attempt:
         """Start one attempt. Its outcome comes through the attempt; close it whatever it is.
+
+        It goes on a connection that nobody has used if it `wants_new`.
 
         Errors:  AttemptFailed when the account has left the configuration since the call began.
         """
@@ -211,7 +226,7 @@ class Upstream:
                 UpstreamError("The upstream could not be reached."),
                 "the account left the configuration",
             )
-        return pool.begin(body, request_id, clocks, is_stream)
+        return pool.begin(body, request_id, clocks, is_stream, wants_new)
 
     def sweep(self, now_s: float) -> None:
         """Apply the attempts' clocks; called several times a second."""

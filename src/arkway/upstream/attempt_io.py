@@ -20,8 +20,6 @@ from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.strand import Strand
 
 _FOREVER = float("inf")
-# A close that crosses our request on the wire arrives within a round trip or two.
-STALE_WITHIN_S = 1.0
 
 
 class Carrier(Protocol):
@@ -75,7 +73,6 @@ class Attempt(msgspec.Struct, eq=False):
     is_given_up: bool = False
     is_paused: bool = False
     is_closed: bool = False
-    was_restarted: bool = False
     sent_s: float = 0.0
     carrier: Carrier | None = None
     waiter: Strand | None = None
@@ -170,18 +167,15 @@ class Attempt(msgspec.Struct, eq=False):
 
     # For the connection and the account's pool.
 
-    def may_restart(self, now_s: float) -> bool:
-        """Whether a connection that closed without a byte may have been stale all along.
-
-        Only right after sending: an upstream that worked on the request for longer has taken it.
-        """
-        return not self.was_restarted and now_s - self.sent_s < STALE_WITHIN_S
-
-    def on_restart(self, now_s: float) -> None:
-        """The idle connection turned out closed before any answer; a new one is being opened."""
-        self.was_restarted = True
+    def on_stale(self) -> None:
+        """The idle connection turned out closed before any answer: most likely nobody read us."""
         self.carrier = None
-        self.deadline_s = min(now_s + self.clocks.connect_s, self.total_deadline_s)
+        error = UpstreamError("The upstream closed the connection.")
+        self.failure = AttemptFailed(
+            Ending.AMBIGUOUS, ErrorClass.TRANSIENT, error, "a reused connection", is_stale=True
+        )
+        self.deadline_s = _FOREVER
+        self._wake()
 
     def on_head(self, status: int, content_type: bytes, retry_after: bytes) -> None:
         """The head of the final response is complete; the strand learns of it with the body."""

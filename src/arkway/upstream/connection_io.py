@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 64 * 1024
 # How long a response may take to end after its stream said [DONE]: the bytes are usually there.
 DETACHED_S = 1.0
+# A close that crosses our request on the wire arrives within a round trip or two.
+STALE_WITHIN_S = 1.0
 _FOREVER = float("inf")
 # The order is that of `_on_head`.
 _LAYOUTS = LayoutTable(
@@ -154,11 +156,11 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if attempt is None:
             return
         is_silent = not (self._head_bytes or self._has_head)
-        now_s = self._pool.now_s()
-        if is_silent and not self.is_fresh and attempt.may_restart(now_s):
-            # The upstream closed an idle connection while our request was under way.
-            attempt.on_restart(now_s)
-            self._pool.connect(attempt)
+        sent_ago_s = self._pool.now_s() - attempt.sent_s
+        if is_silent and not self.is_fresh and sent_ago_s < STALE_WITHIN_S:
+            # The upstream closed an idle connection while our request was under way. One that
+            # worked on it for longer has taken it.
+            attempt.on_stale()
             return
         attempt.on_lost(f"connection lost: {type(exc).__name__ if exc else 'closed'}")
 

@@ -480,3 +480,50 @@ def test_a_deadline_that_passed_during_the_upload_is_not_dispatched(lab):
 
     assert said(it).status == 504
     assert lab.attempts == []
+
+
+# A reused connection that had closed.
+
+
+def test_what_a_closed_connection_may_have_carried_is_booked_and_asked_anew_there(lab):
+    it = lab.call()
+    first = lab.last
+    first.be_stale()
+    assert lab.last.wants_new
+    assert lab.last.target == first.target
+    lab.last.answer()
+    lab.loop.turn()
+
+    assert said(it).headers["x-arkway-attempts"] == "2"
+    assert lab.plane.ledger.story == [
+        (1, "intent", ""),
+        (1, "unknown", "ambiguous"),
+        (2, "intent", ""),
+        (2, "settle", "completed"),
+    ]
+    assert not lab.is_out(first.target)
+
+
+def test_it_counts_neither_as_a_retry_nor_against_the_account(lab):
+    refused = lab.plane.pool.retries
+    it = lab.call()
+    lab.last.be_stale()
+    for _ in range(3):
+        lab.last.fail()
+    lab.loop.turn()
+
+    assert said(it).status == 502
+    assert len(lab.attempts) == 4  # the three that there may be, and the one that was replaced
+    assert refused.refused == 0
+
+
+def test_a_connection_is_replaced_once(lab):
+    it = lab.call()
+    first = lab.last
+    first.be_stale()
+    lab.last.be_stale()
+    assert lab.last.target != first.target
+    lab.last.answer()
+    lab.loop.turn()
+
+    assert said(it).status == 200

@@ -227,18 +227,6 @@ def test_a_pause_does_not_outlast_the_total_clock(lab):
     assert use.ending is Ending.INTERRUPTED
 
 
-def test_a_restart_has_a_connect_clock_of_its_own(lab):
-    _, transport = lab.sent()
-    transport.deliver(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-    use = lab.open()
-    transport.end()
-    lab.loop.turn()
-
-    lab.wait(CLOCKS.connect_s + 0.1)
-
-    assert use.failure.reason == "connect timeout"
-
-
 # Ends.
 
 

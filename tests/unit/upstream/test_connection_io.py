@@ -348,32 +348,27 @@ def idle(lab):
 
 
 @pytest.mark.parametrize("end", ["end", "reset"])
-def test_a_request_on_a_connection_that_turns_out_closed_is_sent_again_once(lab, end):
+def test_a_request_on_a_connection_that_turns_out_closed_is_a_failure_of_its_own(lab, end):
     old = idle(lab)
     use = lab.open(b'"again"')
     assert old.take().endswith(b'"again"')
 
     getattr(old, end)()
     lab.loop.turn()
-    assert use.is_waiting
+
+    assert use.failure.is_stale
+    assert use.ending is Ending.AMBIGUOUS  # nobody knows whether it was read
+    assert len(lab.loop.dials) == 1
+
+
+def test_an_attempt_may_want_a_connection_that_nobody_has_used(lab):
+    old = idle(lab)
+    use = lab.open(wants_new=True)
     new = lab.accept()
-    assert new.take().endswith(b'"again"')
     new.deliver(response(b"yes"))
 
     assert use.received == b"yes"
-
-
-def test_a_request_is_not_sent_a_third_time(lab):
-    old = idle(lab)
-    use = lab.open()
-    old.end()
-    lab.loop.turn()
-
-    lab.accept().end()
-    lab.loop.turn()
-
-    assert use.ending is Ending.AMBIGUOUS
-    assert use.failure.reason == "connection lost: closed"
+    assert old.take() == b""
 
 
 def test_a_request_that_the_upstream_may_have_worked_on_is_not_sent_again(lab):
@@ -386,6 +381,7 @@ def test_a_request_that_the_upstream_may_have_worked_on_is_not_sent_again(lab):
 
     assert use.ending is Ending.AMBIGUOUS
     assert use.failure.reason == "connection lost: ConnectionResetError"
+    assert not use.failure.is_stale
     assert len(lab.loop.dials) == 1
 
 
@@ -412,18 +408,6 @@ def test_a_fresh_connection_that_closes_is_a_failure(lab):
 
     assert use.ending is Ending.AMBIGUOUS
     assert len(lab.loop.dials) == 1
-
-
-def test_a_restart_that_cannot_connect_fails_as_not_sent(lab):
-    old = idle(lab)
-    use = lab.open()
-    old.end()
-    lab.loop.turn()
-
-    lab.loop.dials[-1].refuse(ConnectionRefusedError(111, "Connection refused"))
-
-    assert use.ending is Ending.NOT_SENT
-    assert use.failure.reason == "connect failed: Connection refused"
 
 
 # Letting go.
