@@ -162,11 +162,11 @@ class FakeUpstream:
         self.at_once = []  # what to do with each attempt as soon as it is opened
         self.refusal = None
 
-    def open(self, target, body, request_id, clocks, is_stream):
+    def open(self, target, body, request_id, clocks, is_stream, lines=b""):
         if self.refusal is not None:
             raise self.refusal
         attempt = FakeAttempt(target, body, clocks, is_stream)
-        attempt.request_id = request_id
+        attempt.request_id, attempt.lines = request_id, lines
         self.attempts.append(attempt)
         if self.at_once:
             self.at_once.pop(0)(attempt)
@@ -218,7 +218,8 @@ class FakePlane:
         self.parking = Parking(self.pool, loop)
         self.upstream = FakeUpstream()
         self.ledger = FakeLedger()
-        self.booked = []
+        self.ended, self.errors = [], []
+        self.propagates = False
         self.is_draining = False
         self.logs_debug = True
         self.calls = self.drains = 0
@@ -232,8 +233,18 @@ class FakePlane:
     def unix_ms(self):
         return 1_700_000_000_000
 
-    def on_booked(self, end):
-        self.booked.append(end)
+    @property
+    def booked(self):
+        return [attempt.end for work in self.ended for attempt in work.ended]
+
+    def on_call(self, work):
+        self.ended.append(work)
+
+    def on_error(self, exchange, error):
+        self.errors.append(error)
+
+    def trace_lines(self, exchange, attempt):
+        return b"traceparent: %d\r\n" % attempt
 
     def settle(self, held, tokens, cost_nano):
         self.key_limits.settle(held, tokens, cost_nano, self.time())

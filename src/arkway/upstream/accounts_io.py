@@ -72,13 +72,23 @@ class AccountConnections:
         self._connecting: dict[Attempt, asyncio.Task[None]] = {}
         self._attempts: set[Attempt] = set()
 
-    def begin(self, body: bytes, request_id: RequestId, clocks: Clocks, is_stream: bool) -> Attempt:
-        """Start an attempt: on an idle connection, or on a new one."""
+    def begin(
+        self,
+        body: bytes,
+        request_id: RequestId,
+        clocks: Clocks,
+        is_stream: bool,
+        lines: bytes = b"",
+    ) -> Attempt:
+        """Start an attempt: on an idle connection, or on a new one.
+
+        Shapes:  lines: more header lines, each ending in CRLF.
+        """
         now_s = self.now_s()
         total_s = now_s + clocks.total_s
         attempt = Attempt(
-            b"%b%d\r\nx-client-request-id: %b\r\n\r\n%b"
-            % (self._heads[is_stream], len(body), request_id.encode(), body),
+            b"%b%d\r\nx-client-request-id: %b\r\n%b\r\n%b"
+            % (self._heads[is_stream], len(body), request_id.encode(), lines, body),
             clocks,
             is_stream,
             self._limits.max_answer_bytes,
@@ -197,7 +207,13 @@ class Upstream:
                 self._retired.append(pool)
 
     def open(
-        self, target: Target, body: bytes, request_id: RequestId, clocks: Clocks, is_stream: bool
+        self,
+        target: Target,
+        body: bytes,
+        request_id: RequestId,
+        clocks: Clocks,
+        is_stream: bool,
+        lines: bytes = b"",
     ) -> Attempt:
         """Start one attempt. Its outcome comes through the attempt; close it whatever it is.
 
@@ -211,7 +227,7 @@ class Upstream:
                 UpstreamError("The upstream could not be reached."),
                 "the account left the configuration",
             )
-        return pool.begin(body, request_id, clocks, is_stream)
+        return pool.begin(body, request_id, clocks, is_stream, lines)
 
     def sweep(self, now_s: float) -> None:
         """Apply the attempts' clocks; called several times a second."""
