@@ -29,7 +29,8 @@ install: .venv/installed  ## Set up .venv with all that `make run` needs; starts
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.venv/testable: .venv/installed requirements/test.lock
+.venv/testable: .venv/installed requirements/otel.lock requirements/test.lock
+	@$(PIP) --require-hashes -r requirements/otel.lock
 	@$(PIP) --require-hashes -r requirements/test.lock
 	@touch $@
 

@@ -1,6 +1,6 @@
 """Which parts of the documentation come from the code? Writes them, or checks them.
 
-    python tools/gen_docs.py          # write docs/config.md and docs/cli.md
+    python tools/gen_docs.py          # write docs/config.md, docs/cli.md, docs/metrics.md
     python tools/gen_docs.py --check  # exit status 1 when they differ from the code
 
 Text between `<!-- generated: NAME -->` and `<!-- end -->` belongs to this program, all other text
@@ -22,6 +22,7 @@ from arkway.control.settings import SCALARS, SECTIONS
 from arkway.store.builtin import BUILTIN_PRICES
 from arkway.store.entries import Account, Key, Model
 from arkway.store.schema import Setting, fields_of
+from arkway.telemetry import families
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,6 +64,15 @@ def commands() -> str:
     """Return a section for each command of the tree."""
     root = typer.main.get_command(whole())
     return "\n\n".join(_command(path, command) for path, command in _leaves("arkway", root))
+
+
+def metrics() -> str:
+    """Return a table of the metrics, in the order of the code."""
+    rows = [
+        (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.help)
+        for each in families.FAMILIES
+    ]
+    return _markdown(("name", "kind", "labels", "what"), rows)
 
 
 def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -137,6 +147,7 @@ SECTIONS_OF: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/models.md": {"builtin models": builtin_models},
     "docs/cli.md": {"commands": commands},
+    "docs/metrics.md": {"metrics": metrics},
 }
 
 

@@ -18,8 +18,9 @@ LOCKS: list[tuple[str, list[str], list[str]]] = [
     ("build", ["build.in"], []),
     ("run", ["../pyproject.toml"], ["build"]),
     ("model", ["--no-deps", "model.in"], []),
-    ("test", ["test.in"], ["build", "run"]),
-    ("dev", ["dev.in"], ["build", "run", "test"]),
+    ("otel", ["otel.in"], ["build", "run"]),
+    ("test", ["test.in"], ["build", "run", "otel"]),
+    ("dev", ["dev.in"], ["build", "run", "otel", "test"]),
 ]
 
 

@@ -62,7 +62,9 @@ _ABORTED = AttemptFailed(
 _OUT_OF_TIME = AttemptFailed(
     Ending.ABORTED,
     ErrorClass.CALLER,
-    UpstreamTimeout("The caller's own deadline passed before an answer came."),
+    UpstreamTimeout(
+        "The caller's own deadline passed before an answer came.", reason="caller_deadline"
+    ),
     "the caller's deadline",
 )
 
@@ -107,6 +109,7 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
         else:
             _models(exchange, plane, caller, route)
     except GatewayError as error:
+        plane.on_error(exchange, error)
         exchange.fail(error)
     except CallerGone:
         pass  # nobody is left to answer; attempts were closed on the way up
@@ -144,11 +147,14 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         work = Work(exchange, plane, caller, call, held, ask, accounts, envelope, wait_s)
         try:
             await _serve_call(work)
+            work.is_answered = True
         except GatewayError as error:
             error.header_lines = plane.key_limits.headers(key, plane.time())
+            work.error = error
             raise
         finally:
             plane.settle(held, work.billed_tokens, work.billed_nano)
+            plane.on_call(work)
     finally:
         plane.calls -= 1
 
@@ -257,8 +263,11 @@ async def _attempt(
         clocks = call.model.clocks if work.wait_s is None else _clocks_left(work)
         booking.hold()
         await booking.durable(strand)
+        lines = b"x-client-request-id: %b\r\n" % exchange.request_id.encode()
+        if plane.propagates:
+            lines += plane.trace_lines(exchange, work.booked)
         attempt = plane.upstream.open(
-            target, work.body(target), exchange.request_id, clocks, call.stream, wants_new
+            target, work.body(target), lines, clocks, call.stream, wants_new
         )
         await attempt.response(strand)
         if attempt.status != 200:

@@ -10,12 +10,12 @@ import msgspec
 from arkway.admission.estimate import Estimator
 from arkway.admission.limits import Limits, Reservation, has_no_limits
 from arkway.booking import Booking, Ended, Ledger, Result
-from arkway.ledger.entry import End, Intent
+from arkway.ledger.entry import Intent
 from arkway.ledger.read_io import UsageLine
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Caller, Target
 from arkway.model.catalogue import AccountSpec, Dialect, DisconnectPolicy, Snapshot
-from arkway.model.errors import InvalidJson
+from arkway.model.errors import GatewayError, InvalidJson
 from arkway.model.ids import KeyId
 from arkway.model.outcome import AttemptFailed, Ending
 from arkway.model.usage import Usage
@@ -23,6 +23,7 @@ from arkway.parking import Parking
 from arkway.routing.ask import Ask
 from arkway.routing.lease import Ejected, Lease
 from arkway.routing.pool import Pool
+from arkway.telemetry.events import AttemptFinished
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.dialects import encode_call
@@ -60,6 +61,7 @@ class Plane(Protocol):
     key_limits: Limits
     is_draining: bool
     logs_debug: bool
+    propagates: bool  # upstreams are told of the caller's trace
     calls: int  # calls in progress
     drains: int  # of them, those whose caller has left
 
@@ -83,8 +85,14 @@ class Plane(Protocol):
     ) -> None:
         """Tell operators that an attempt failed, and whether it cost the account its place."""
 
-    def on_booked(self, end: End) -> None:
-        """Tell whoever counts how an attempt was booked."""
+    def on_error(self, exchange: Exchange, error: GatewayError) -> None:
+        """Tell whoever counts that a caller is given an error."""
+
+    def on_call(self, work: "Work") -> None:
+        """Tell whoever counts that a call is over; once for each that was admitted."""
+
+    def trace_lines(self, exchange: Exchange, attempt: int) -> bytes:
+        """Return the header lines that make an attempt a part of its caller's trace."""
 
 
 class Work(msgspec.Struct, eq=False):
@@ -105,6 +113,9 @@ class Work(msgspec.Struct, eq=False):
     billed_nano: int = 0
     first_lease: Lease | None = None  # the first choice's: the others go to the same account
     bodies: dict[tuple[Dialect, str], bytes] = {}
+    ended: tuple[AttemptFinished, ...] = ()  # its attempts
+    is_answered: bool = False  # the whole answer is on its way
+    error: GatewayError | None = None  # that the caller is given instead
     followed: list[Attempt] = []  # those that the caller's reading speed governs
 
     def learn(self, usage: Usage | None) -> None:
@@ -193,7 +204,7 @@ class Work(msgspec.Struct, eq=False):
                 plane.unix_ms(),
                 call.text_bytes,
                 plane.estimator.ratio(call.model).tokens_per_byte,
-                int((first_s - received_s) * 1000) if first_s else 0,
+                max(1, int((first_s - received_s) * 1000)) if first_s else 0,
                 int((plane.time() - received_s) * 1000),
                 lease.affinity._value_,
                 not self.exchange.is_over,
@@ -202,7 +213,12 @@ class Work(msgspec.Struct, eq=False):
         if end is not None:
             self.billed_tokens += end.tokens
             self.billed_nano += end.cost_nano
-            plane.on_booked(end)
+            error_class = (
+                ""
+                if failure is None or failure.ending is _ENDING_ABORTED
+                else failure.error_class._value_
+            )
+            self.ended += (AttemptFinished(booking.intent, end, error_class),)
 
     def end_lease(
         self, lease: Lease, attempt: Attempt | None, failure: AttemptFailed | None, result: Result

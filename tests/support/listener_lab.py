@@ -64,6 +64,7 @@ class Front:
         self.serve = serve
         self.crashes = []
         self.counts = Counter()
+        self.refused = []
         self.ids = 0
 
     def on_crash(self, exchange, error):
@@ -75,6 +76,9 @@ class Front:
 
     def count(self, kind):
         self.counts[kind] += 1
+
+    def on_refused(self, error):
+        self.refused.append(error.code)
 
 
 class ListenerLab:

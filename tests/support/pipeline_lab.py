@@ -170,11 +170,11 @@ class FakeUpstream:
         self.at_once = []  # what to do with each attempt as soon as it is opened
         self.refusal = None
 
-    def open(self, target, body, request_id, clocks, is_stream, wants_new=False):
+    def open(self, target, body, lines, clocks, is_stream, wants_new=False):
         if self.refusal is not None:
             raise self.refusal
         attempt = FakeAttempt(target, body, clocks, is_stream)
-        attempt.request_id, attempt.wants_new = request_id, wants_new
+        attempt.lines, attempt.wants_new = lines, wants_new
         self.attempts.append(attempt)
         if self.at_once:
             self.at_once.pop(0)(attempt)
@@ -226,7 +226,8 @@ class FakePlane:
         self.parking = Parking(self.pool, loop)
         self.upstream = FakeUpstream()
         self.ledger = FakeLedger()
-        self.booked = []
+        self.ended, self.errors = [], []
+        self.propagates = False
         self.is_draining = False
         self.logs_debug = True
         self.calls = self.drains = 0
@@ -240,8 +241,18 @@ class FakePlane:
     def unix_ms(self):
         return 1_700_000_000_000
 
-    def on_booked(self, end):
-        self.booked.append(end)
+    @property
+    def booked(self):
+        return [attempt.end for work in self.ended for attempt in work.ended]
+
+    def on_call(self, work):
+        self.ended.append(work)
+
+    def on_error(self, exchange, error):
+        self.errors.append(error)
+
+    def trace_lines(self, exchange, attempt):
+        return b"traceparent: %d\r\n" % attempt
 
     def settle(self, held, tokens, cost_nano):
         self.key_limits.settle(held, tokens, cost_nano, self.time())

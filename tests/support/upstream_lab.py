@@ -19,6 +19,9 @@ def account(name="a", base_url="http://up.test:9011/v1", key="ark-secret", **fie
     return AccountSpec(name, Dialect.ARK, base_url, Secret(key), **fields)
 
 
+ID_LINE = b"x-client-request-id: 0190-id\r\n"
+
+
 class Use:
     """An attempt with a strand that waits for it as the pipeline does, and what it came to."""
 
@@ -93,7 +96,7 @@ class UpstreamLab:
     ):
         """Begin an attempt; let the loop turn, so that what can be sent has been."""
         target = Target(self.accounts[at], "m-1")
-        attempt = self.upstream.open(target, body, "0190-id", clocks, stream, wants_new)
+        attempt = self.upstream.open(target, body, ID_LINE, clocks, stream, wants_new)
         use = Use(self, attempt, finish_after=finish_after)
         self.loop.turn()
         return use

@@ -40,13 +40,13 @@ def authenticate(request: RawRequest, snapshot: Snapshot, now_unix_s: int) -> Ca
     if not authorization.startswith(_SCHEME) and authorization[:7].lower() != b"bearer ":
         raise MissingApiKey(_MISSING)
     if "authorization" in request.repeated:
-        raise InvalidApiKey("More than one Authorization header was sent.")
+        raise InvalidApiKey("More than one Authorization header was sent.", reason="repeated")
     credential = authorization[7:]
     if _well_formed(credential) is None:
-        raise InvalidApiKey(_INVALID)
+        raise InvalidApiKey(_INVALID, reason="malformed")
     key = snapshot.keys.get(key_digest(snapshot.key_secret, credential))
     if key is None:
-        raise InvalidApiKey(_INVALID)
+        raise InvalidApiKey(_INVALID, reason="unknown")
     if not key.enabled:
         raise KeyDisabled("This API key is disabled.")
     check_not_expired(key, now_unix_s)

@@ -31,6 +31,7 @@ def over_requests(limit: int, wait_s: float) -> GatewayError:
     return RateLimitExceeded(
         f"Rate limit reached for requests of this key: limit {limit} per minute.",
         retry_after_s=whole_ms(wait_s) / 1000,
+        reason="requests_per_min",
     )
 
 
@@ -40,6 +41,7 @@ def over_tokens(limit: int, used: int, wanted: int, wait_s: float) -> GatewayErr
         f"Rate limit reached for tokens of this key: limit {limit} per minute, used {used}, "
         f"this call needs about {wanted}.",
         retry_after_s=whole_ms(wait_s) / 1000,
+        reason="tokens_per_min",
     )
 
 
@@ -48,6 +50,7 @@ def never_fits(limit: int, least: int) -> GatewayError:
     return CallOverTokenRate(
         f"Request too large for this key: limit {limit} tokens per minute, and the prompt alone "
         f"has about {least}. Send a shorter prompt.",
+        reason="tokens_per_min_never_fits",
     )
 
 
@@ -56,6 +59,7 @@ def too_many_at_once(limit: int) -> GatewayError:
     return ConcurrencyLimitExceeded(
         f"This key may have {limit} calls in progress, and has them.",
         retry_after_s=BUSY_RETRY_AFTER_S,
+        reason="concurrency",
     )
 
 
@@ -65,7 +69,8 @@ def no_tokens_left(limit: int, tally: Tally, most: int) -> GatewayError:
         return _held(f"{tally.held} of the {limit - tally.spent} tokens left to this key")
     return InsufficientQuota(
         f"This key's token limit has no room for this call: {tally.spent} of {limit} tokens are "
-        f"used, and the call may come to {most}. A smaller 'max_tokens' needs less room."
+        f"used, and the call may come to {most}. A smaller 'max_tokens' needs less room.",
+        reason="token_limit",
     )
 
 
@@ -83,7 +88,8 @@ def no_money_left(limits: KeyLimits, tally: Tally, most: int, unix_s: int) -> Ga
     return InsufficientQuota(
         f"This key's budget has no room for this call: {money(tally.spent)} of {money(limit)} is "
         f"spent, and the call may cost up to {money(most)}. A smaller 'max_tokens' needs less "
-        f"room.{afresh}"
+        f"room.{afresh}",
+        reason="budget",
     )
 
 
@@ -92,4 +98,5 @@ def _held(what: str) -> GatewayError:
     return ConcurrencyLimitExceeded(
         f"Calls in progress hold {what}. Retry when they have ended, or send fewer at once.",
         retry_after_s=BUSY_RETRY_AFTER_S,
+        reason="held_by_calls",
     )

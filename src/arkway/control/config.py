@@ -8,11 +8,21 @@ while traffic runs is in the store (`arkway.store.entries`).
 
 from msgspec import Struct
 
-from arkway.control.process import Limits, Local, Log, Server, Upstream
+from arkway.control.process import Limits, Local, Log, Server, Telemetry, Upstream
 from arkway.control.routing import Routing
 from arkway.store.builtin import BUILTIN_MODELS
 
-__all__ = ["BUILTIN_MODELS", "Config", "Limits", "Local", "Log", "Routing", "Server", "Upstream"]
+__all__ = [
+    "BUILTIN_MODELS",
+    "Config",
+    "Limits",
+    "Local",
+    "Log",
+    "Routing",
+    "Server",
+    "Telemetry",
+    "Upstream",
+]
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -23,4 +33,5 @@ class Config(Struct, frozen=True, kw_only=True):
     upstream: Upstream = Upstream()
     routing: Routing = Routing()
     log: Log = Log()
+    telemetry: Telemetry = Telemetry()
     local: Local = Local()

@@ -259,6 +259,47 @@ class Log(Struct, frozen=True, kw_only=True):
         Literal["json", "text"],
         about("One JSON object a line, or text for people.", "log collectors parse JSON"),
     ] = "json"
+    calls: Annotated[
+        bool,
+        about(
+            "One line for each call, with names and numbers.",
+            "off: it is the most a gateway writes, and the ledger has every attempt anyway",
+        ),
+    ] = False
+
+
+class Telemetry(Struct, frozen=True, kw_only=True):
+    """Spans and metrics by OpenTelemetry, with the extra `otel`. /metrics needs none of this."""
+
+    otlp_endpoint: Annotated[
+        str,
+        about(
+            "Base URL of an OTLP/HTTP collector, as in http://127.0.0.1:4318; empty: no export.",
+            "what leaves the machine is a decision of yours",
+            pattern=r"^(https?://[^\x00-\x20\x7f\ud800-\udfff@]{1,512})?\Z",
+            extra={"rule": "string, an http or https URL without credentials, or empty"},
+        ),
+    ] = ""
+    sample_ratio: Annotated[
+        float,
+        about(
+            "Share of the calls whose spans are exported.",
+            "metrics count every call; a tenth of the spans shows how calls go",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.1
+    propagate: Annotated[
+        bool,
+        about(
+            "Tell upstreams of the trace (`traceparent`).",
+            "off: it tells a provider which calls belong together",
+        ),
+    ] = False
+    service_name: Annotated[
+        Label,
+        about("The name under which spans and metrics are exported.", "one a fleet is usual"),
+    ] = "arkway"
 
 
 class Local(Struct, frozen=True, kw_only=True):

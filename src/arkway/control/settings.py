@@ -6,7 +6,7 @@ the same list.
 
 import msgspec
 
-from arkway.control.process import Limits, Local, Log, Server, Upstream
+from arkway.control.process import Limits, Local, Log, Server, Telemetry, Upstream
 from arkway.control.routing import Routing
 from arkway.store.schema import ENV_PREFIX, Setting, settings_of
 
@@ -18,6 +18,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "upstream": Upstream,
     "routing": Routing,
     "log": Log,
+    "telemetry": Telemetry,
     "local": Local,
 }
 RESTART_SECTIONS = tuple(SECTIONS)  # fixed while a process runs

@@ -178,6 +178,11 @@ class Connection(asyncio.Protocol):
         """The digest of the key whose call is under way; empty when there is none."""
         return b"" if self._active is None else self._active.key_digest
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a part of an answer has been sent."""
+        return self._active is not None and self._active.is_streaming
+
     def abort(self) -> None:
         """Close at once, whatever is going on."""
         self._transport.abort()
@@ -214,6 +219,8 @@ class Connection(asyncio.Protocol):
             self._pending_refusal = error
             return
         self.listener.count(error.code)
+        if active is None or not active.is_waiting_for_body:  # others are told by their call
+            self.listener.on_refused(error)
         if active is None:
             self.send(self.listener.refusal(error))
             self._close(lingering=True)

@@ -29,6 +29,7 @@ WANTED = (
     "x-request-id",
     "x-stainless-read-timeout",
     "transfer-encoding",
+    "traceparent",
 )
 _LAYOUTS = LayoutTable(WANTED)
 _name, _value = itemgetter(0), itemgetter(1)

@@ -47,6 +47,9 @@ class Front(Protocol):
     def count(self, kind: str) -> None:
         """Count what never becomes a call."""
 
+    def on_refused(self, error: GatewayError) -> None:
+        """Learn of a request that was refused before it became one."""
+
 
 class Listener:
     """The public door: accepts connections and hands complete heads to `front`.
@@ -70,6 +73,7 @@ class Listener:
         self.timeouts = timeouts
         self.outbox = outbox
         self.count = front.count
+        self.on_refused = front.on_refused
         self.call_soon = loop.call_soon
         self.now_s = loop.time()
         self.is_draining = False
@@ -126,6 +130,11 @@ class Listener:
     def connections(self) -> int:
         """Open connections."""
         return len(self._connections)
+
+    @property
+    def streams(self) -> int:
+        """Answers of which a part has been sent. Cost: a look at each connection."""
+        return sum(connection.is_streaming for connection in self._connections)
 
     def sweep(self, now_s: float) -> None:
         """Apply the clocks of all connections; called a few times a second."""

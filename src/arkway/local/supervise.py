@@ -45,6 +45,11 @@ class LocalModels:
         assert all(self._ports), "no addresses before start() returned"
         return [f"http://127.0.0.1:{port}/v1" for port in self._ports]
 
+    @property
+    def running(self) -> list[bool]:
+        """Whether each server's child is there now."""
+        return [child is not None for child in self._children]
+
     async def start(self) -> None:
         """Return when every server answers. If one cannot, or if cancelled, none is left.
 

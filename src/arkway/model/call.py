@@ -30,6 +30,7 @@ class RawRequest(msgspec.Struct, eq=False):
     client_request_id: bytes = b""  # X-Request-Id
     read_timeout: bytes = b""  # x-stainless-read-timeout: how long the caller's SDK waits
     transfer_encoding: bytes = b""
+    traceparent: bytes = b""  # the W3C trace that the caller's request is part of
     present: frozenset[str] = frozenset()  # names of wanted headers that came, empty ones too
     repeated: frozenset[str] = frozenset()  # names of wanted headers that came more than once
     peer: str = ""  # the address the connection came from

@@ -29,10 +29,16 @@ class GatewayError(Exception):
     retryable: ClassVar[bool] = False  # False sends `x-should-retry: false`
 
     def __init__(
-        self, message: str, *, param: str | None = None, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        reason: str = "",
     ) -> None:
         super().__init__(message)
         self.param = param
+        self.reason = reason  # a word of ours that tells refusals of one code apart, for operators
         self.retry_after_s = retry_after_s
         self.header_lines = b""  # whole lines that go out with this refusal
 

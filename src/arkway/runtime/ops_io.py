@@ -1,11 +1,12 @@
-"""Is this node alive, and should it get traffic? The operators' port.
+"""Is this node alive, should it get traffic, how is it doing? The operators' port.
 
-Loopback by default and without keys, so it tells nothing but health. Its requests are too few to
-matter: a plain asyncio protocol, one answer a connection, framed by httptools like all HTTP here.
+Loopback by default and without keys: it tells names, counts and health, and no secret, prompt or
+answer. Its requests are too few to matter: a plain asyncio protocol, one answer a connection,
+framed by httptools like all HTTP here.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import httptools
@@ -18,17 +19,22 @@ MAX_REQUEST_BYTES = 8 * 1024
 READ_TIMEOUT_S = 5.0
 
 Readiness = Callable[[], tuple[bool, dict[str, object]]]
+Reply = Callable[[str, bytes], None]  # content type and body of a 200; may come later
+Page = Callable[[Reply], None]
+
+_JSON = "application/json"
 
 
 class OpsConnection(asyncio.Protocol):
-    """One request on the operators' port."""
+    """One request on the operators' port. `pages`: what else there is, by path."""
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, readiness: Readiness, pages: Mapping[bytes, Page] | None = None) -> None:
         self._readiness = readiness
+        self._pages = pages or {}
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._bytes = 0
-        self._answered = False
+        self._asked = self._answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and do not wait for ever."""
@@ -54,23 +60,33 @@ class OpsConnection(asyncio.Protocol):
         self._url += url
 
     def on_message_complete(self) -> None:
-        """Route: two paths, GET only."""
-        path = self._url.partition(b"?")[0]
-        if path not in (b"/healthz", b"/readyz"):
-            self._answer(404, {"status": "unknown path", "paths": ["/healthz", "/readyz"]})
+        """Route: a few paths, GET only."""
+        path, pages = self._url.partition(b"?")[0], self._pages
+        if path not in (b"/healthz", b"/readyz", *pages):
+            paths = ["/healthz", "/readyz", *(page.decode() for page in pages)]
+            self._answer(404, {"status": "unknown path", "paths": paths})
         elif self._parser.get_method() != b"GET":
             self._answer(405, {"status": "use GET"})
+        elif path in pages:
+            if not self._asked:
+                self._asked = True
+                pages[path](self._reply)
         elif path == b"/healthz":
             self._answer(200, {"status": "alive"})
         else:
             is_ready, details = self._readiness()
             self._answer(200 if is_ready else 503, details)
 
+    def _reply(self, content_type: str, body: bytes) -> None:
+        self._send(http.head_of(200, content_type, len(body)) + body)
+
     def _answer(self, status: int, document: dict[str, object]) -> None:
-        if self._answered:
+        body = msgspec.json.encode(document)
+        self._send(http.head_of(status, _JSON, len(body)) + body)
+
+    def _send(self, answer: bytes) -> None:
+        if self._answered or self._transport.is_closing():
             return
         self._answered = True
-        body = msgspec.json.encode(document)
-        head = http.json_head(status, b"", len(body), keep_alive=False)
-        self._transport.write(head + body)
+        self._transport.write(answer)
         self._transport.close()

@@ -13,12 +13,11 @@ from arkway.admission.estimate import Estimator
 from arkway.admission.limits import Limits, Reservation, UsageAlert
 from arkway.admission.rules import shorten
 from arkway.booking import Ledger
-from arkway.ledger.entry import End
 from arkway.ledger.read_io import UsageLine
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
 from arkway.model.catalogue import Dialect, Snapshot
-from arkway.model.errors import InternalError
+from arkway.model.errors import BadRequest, GatewayError, InternalError
 from arkway.model.ids import BLOCK_BYTES, KeyId, RequestId, uuid7_head, uuid7_tails
 from arkway.model.outcome import AttemptFailed
 from arkway.parking import Parking
@@ -26,10 +25,22 @@ from arkway.pipeline import serve
 from arkway.routing.lease import Ejected
 from arkway.routing.pool import Pool
 from arkway.runtime.ledger_reader_io import LedgerReader
+from arkway.telemetry import families
+from arkway.telemetry.events import (
+    CALLER_LEFT,
+    COMPLETED,
+    CRASHED,
+    FAILED,
+    INTERRUPTED,
+    CallFinished,
+)
+from arkway.telemetry.framing import kind_of
 from arkway.telemetry.log_io import Log
+from arkway.telemetry.meter import Meter
+from arkway.telemetry.spans import trace_lines
 from arkway.upstream.accounts_io import Upstream
 from arkway.upstream.dialects import unsent_parameters
-from arkway.work import PipelineLimits
+from arkway.work import PipelineLimits, Work
 
 # Names of parameters are the callers' to choose: the debug log names so many and no more.
 MAX_NAMED = 1000
@@ -61,6 +72,9 @@ class WorkerPlane:
         self.parking = Parking(pool, loop)
         self.counts: Counter[str] = Counter()
         self.logs_debug = log.logs("debug")
+        self.meter = Meter()
+        self.propagates = False
+        self.sample_ratio = 0.0  # of the calls whose spans are exported
         self._named: set[str] = set()  # parameters that the debug log has named
         self._id_ms, self._id_head = 0, ""
         self._id_tails: list[str] = []
@@ -118,6 +132,8 @@ class WorkerPlane:
     def count(self, kind: str) -> None:
         """Count an event by its kind, a name from our own closed lists."""
         self.counts[kind] += 1
+        if kind == "write_stalled":
+            self.meter.count(families.STALLED)
 
     def serve(self, exchange: Exchange) -> Coroutine[Any, None, None]:
         """Return the pipeline's work on one exchange."""
@@ -144,6 +160,7 @@ class WorkerPlane:
         }
         self.log.event("warning", "attempt_failed", **fields)
         if ejected is not None:
+            self.meter.on_ejected(target.account.id)
             self.log.event(
                 "warning",
                 "account_ejected",
@@ -154,15 +171,65 @@ class WorkerPlane:
                 reason=ejected.reason,
             )
 
-    def on_booked(self, end: End) -> None:
-        """Count how attempts were booked."""
-        self.counts[f"booked_{end.kind._value_}"] += 1
+    def on_error(self, exchange: Exchange, error: GatewayError) -> None:
+        """Count an error that a caller is given."""
+        if not exchange.is_over:
+            self._count_error(200 if exchange.has_started else error.status, error)
+
+    def on_refused(self, error: GatewayError) -> None:
+        """Count a request that was refused before it became one."""
+        self._count_error(error.status, error)
+
+    def _count_error(self, status: int, error: GatewayError) -> None:
+        self.meter.on_error(status, error.code, error.reason)
+        if type(error) is BadRequest:
+            self.meter.add(families.FRAMING, (kind_of(str(error)),))
+
+    def on_call(self, work: Work) -> None:
+        """Count a call that is over."""
+        meter, ended = self.meter, work.ended
+        if not work.is_answered or len(ended) != 1:
+            meter.on_call(self._finished(work))
+            return
+        only = ended[0]
+        received_s, is_stream = work.exchange.received_s, work.call.stream
+        if not meter.on_ordinary(only.intent, only.end, is_stream, received_s, self.time()):
+            meter.on_call(self._finished(work))
+        elif meter.subscribers:
+            meter.tell(self._finished(work))
+
+    def _finished(self, work: Work) -> CallFinished:
+        """Return the event of a call that is over."""
+        exchange, call, key = work.exchange, work.call, work.caller.key
+        outcome, status, code = (COMPLETED, 200, "") if work.is_answered else _without_answer(work)
+        return CallFinished(
+            exchange.request_id,
+            key.id or key.name,
+            key.tenant,
+            call.model.name,
+            call.stream,
+            call.n,
+            exchange.received_s,
+            self.time(),
+            outcome,
+            status,
+            code,
+            work.ended,
+            exchange.request.traceparent,
+        )
+
+    def trace_lines(self, exchange: Exchange, attempt: int) -> bytes:
+        """Return the header lines that make an attempt a part of its caller's trace."""
+        return trace_lines(
+            exchange.request.traceparent, exchange.request_id, attempt, self.sample_ratio
+        )
 
     def on_crash(self, exchange: Exchange, error: BaseException) -> None:
         """Answer a crash of our own; where it happened goes to the log, its text does not."""
         frames = traceback.extract_tb(error.__traceback__)
         where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
         self.count("internal_error")
+        self.meter.on_error(500, InternalError.code, "")
         self.log.event(
             "error",
             "internal_error",
@@ -171,3 +238,15 @@ class WorkerPlane:
             where=where,
         )
         exchange.fail(InternalError("The gateway failed on this request; it has been logged."))
+
+
+def _without_answer(work: Work) -> tuple[str, int, str]:
+    """Return outcome, status and code of a call whose caller does not have the whole answer."""
+    error, exchange = work.error, work.exchange
+    if exchange.is_over:
+        return CALLER_LEFT, 0, ""
+    if error is None:
+        return CRASHED, InternalError.status, InternalError.code
+    if exchange.has_started:
+        return INTERRUPTED, 200, error.code
+    return FAILED, error.status, error.code

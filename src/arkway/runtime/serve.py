@@ -41,6 +41,7 @@ from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
+from arkway.runtime.observe_io import Observer
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
 from arkway.runtime.welcome import welcome
@@ -48,6 +49,7 @@ from arkway.store.problems import Problem
 from arkway.store.secret_io import gateway_secrets
 from arkway.store.version import StoreRefused
 from arkway.telemetry.log_io import Log
+from arkway.telemetry.otel_io import OtelMissing
 from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
 from arkway.wire.outbox import Outbox
 from arkway.work import PipelineLimits
@@ -86,7 +88,7 @@ def run(options: ServeOptions) -> int:
             return EXIT_CONFIG
         _raise_file_limit()
         return uvloop.run(_Gateway(options, provisioned, first_key).run())
-    except StoreRefused as error:
+    except (StoreRefused, OtelMissing) as error:
         print(f"arkway serve: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except StartError as error:
@@ -132,6 +134,7 @@ class _Gateway:
             ports = await self._open_sockets()
             helpers.append(asyncio.create_task(self._tick()))
             await self._start_local_model()
+            self._observer.start(self._listener)
             self._is_ready = True
             helpers.append(asyncio.create_task(self._watch()))
             self._log.event(
@@ -155,6 +158,7 @@ class _Gateway:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
+            self._observer.close()
             self._reader.close()
             self._book.close()
             if self._local is not None:
@@ -194,6 +198,9 @@ class _Gateway:
         self._reader = self._plane.reader = LedgerReader(self._book, ledger_file(home))
         self._plane.key_limits = Limits(self._reader.seed)
         self._listener = listener_of(config, self._plane, outbox)
+        self._observer = Observer(
+            config, self._plane, self._book, home, lambda: self._local, self._readiness
+        )
         loop = asyncio.get_running_loop()
 
         def apply(snapshot: Snapshot) -> None:  # called in the watching thread
@@ -233,7 +240,9 @@ class _Gateway:
             raise StartError(_bind_problem(server.host, server.port, error, "--port")) from None
         try:
             ops = await asyncio.get_running_loop().create_server(
-                lambda: OpsConnection(self._readiness), server.ops_host, server.ops_port
+                partial(OpsConnection, self._readiness, self._observer.pages()),
+                server.ops_host,
+                server.ops_port,
             )
         except OSError as error:
             problem = _bind_problem(server.ops_host, server.ops_port, error, "--ops-port")
@@ -284,6 +293,7 @@ class _Gateway:
         self._plane.apply(self._with_local(snapshot))
         cut = self._listener.cut_revoked(snapshot.keys)
         if self._is_ready:
+            lag_ms = self._observer.on_applied(snapshot, cut)
             self._log.event(
                 "info",
                 "configuration_applied",
@@ -291,7 +301,7 @@ class _Gateway:
                 accounts=len(self._plane.snapshot.accounts),
                 keys=len(snapshot.keys),
                 revision=snapshot.revision,
-                lag_ms=max(0, time.time_ns() // 1_000_000 - snapshot.changed_unix_ms),
+                lag_ms=lag_ms,
             )
 
     async def _tick(self) -> None:
@@ -300,6 +310,7 @@ class _Gateway:
         while True:
             now_s = loop.time()
             self._listener.now_s = now_s
+            self._observer.tick(now_s, TICK_S)
             self._plane.upstream.sweep(now_s)
             self._ticks += 1
             if self._ticks % SWEEP_EVERY_TICKS == 0:

@@ -15,7 +15,7 @@ import msgspec
 from arkway.model.call import Target
 from arkway.model.catalogue import AccountSpec, Clocks
 from arkway.model.errors import Overloaded, UpstreamError
-from arkway.model.ids import AccountId, RequestId
+from arkway.model.ids import AccountId
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.connection_io import UpstreamConnection
@@ -75,17 +75,19 @@ class AccountConnections:
     def begin(
         self,
         body: bytes,
-        request_id: RequestId,
+        lines: bytes,
         clocks: Clocks,
         is_stream: bool,
         wants_new: bool = False,
     ) -> Attempt:
-        """Start an attempt: on an idle connection, or on a new one."""
+        """Start an attempt: on an idle connection, or on a new one.
+
+        Shapes:  lines: more header lines, each ending in CRLF.
+        """
         now_s = self.now_s()
         total_s = now_s + clocks.total_s
         attempt = Attempt(
-            b"%b%d\r\nx-client-request-id: %b\r\n\r\n%b"
-            % (self._heads[is_stream], len(body), request_id.encode(), body),
+            b"%b%d\r\n%b\r\n%b" % (self._heads[is_stream], len(body), lines, body),
             clocks,
             is_stream,
             self._limits.max_answer_bytes,
@@ -207,7 +209,7 @@ class Upstream:
         self,
         target: Target,
         body: bytes,
-        request_id: RequestId,
+        lines: bytes,
         clocks: Clocks,
         is_stream: bool,
         wants_new: bool = False,
@@ -226,7 +228,7 @@ class Upstream:
                 UpstreamError("The upstream could not be reached."),
                 "the account left the configuration",
             )
-        return pool.begin(body, request_id, clocks, is_stream, wants_new)
+        return pool.begin(body, lines, clocks, is_stream, wants_new)
 
     def sweep(self, now_s: float) -> None:
         """Apply the attempts' clocks; called several times a second."""

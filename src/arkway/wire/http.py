@@ -35,6 +35,14 @@ def json_head(
     )
 
 
+def head_of(status: int, content_type: str, length: int) -> bytes:
+    """Return the head of an answer of any type, after which the connection is closed."""
+    return (
+        b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncache-control: no-store\r\n%b"
+        b"content-length: %d\r\n\r\n"
+    ) % (status, _REASONS[status], content_type.encode("ascii"), _CLOSE, length)
+
+
 def _connection(*, keep_alive: bool, is_http_1_0: bool) -> bytes:
     """Return the `connection` line where the version's default is not what holds."""
     if keep_alive:

@@ -147,7 +147,7 @@ def test_a_plain_call(lab):
         "temperature": 0.5,
     }
     assert not lab.last.is_stream
-    assert lab.last.request_id == "id-1"
+    assert lab.last.lines == b"x-client-request-id: id-1\r\n"
     lab.loop.now_s += 0.25
 
     lab.last.answer()

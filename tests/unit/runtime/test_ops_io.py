@@ -77,3 +77,47 @@ def test_an_end_forgets_the_timer(loop):
     connection.reset()
 
     assert loop.timers[0].is_cancelled
+
+
+# Other pages.
+
+
+def test_a_page_may_answer_later(loop):
+    waiting = []
+    connection = loop.connect(OpsConnection(lambda: (True, {}), {b"/page": waiting.append}))
+    connection.deliver(get(b"/page?x=1") * 2)
+    assert not connection.is_closing()
+
+    (reply,) = waiting
+    reply("text/plain; charset=utf-8", b"hello")
+    reply("text/plain", b"again")
+
+    (answer,) = answers(connection)
+    assert (answer.status, answer.body) == (200, b"hello")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    assert connection.is_closing()
+
+
+def test_a_page_for_nobody_is_dropped(loop):
+    waiting = []
+    connection = loop.connect(OpsConnection(lambda: (True, {}), {b"/page": waiting.append}))
+    connection.deliver(get(b"/page"))
+
+    connection.reset()
+    waiting[0]("text/plain", b"hello")
+
+    assert connection.take() == b""
+
+
+def test_pages_are_named_and_are_for_get_only(loop):
+    def make():
+        return loop.connect(OpsConnection(lambda: (True, {}), {b"/page": lambda reply: None}))
+
+    unknown, wrong = make(), make()
+    unknown.deliver(get(b"/nope"))
+    wrong.deliver(get(b"/page", b"POST"))
+
+    (answer,) = answers(unknown)
+    assert json.loads(answer.body)["paths"] == ["/healthz", "/readyz", "/page"]
+    assert answers(wrong)[0].status == 405

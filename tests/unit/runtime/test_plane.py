@@ -5,6 +5,7 @@ import json
 import math
 import uuid
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,9 +16,10 @@ from arkway.routing.lease import Ejected
 from arkway.routing.pool import Pool
 from arkway.runtime import plane as plane_module
 from arkway.runtime.plane import WorkerPlane
+from arkway.telemetry import families
 from arkway.telemetry.log_io import Log
 from arkway.work import PipelineLimits
-from support.listener_lab import ListenerLab, answers
+from support.listener_lab import ListenerLab, answers, post
 from support.pipeline_lab import (
     DONE,
     KEY,
@@ -339,3 +341,115 @@ def test_models_through_everything(lab):
 
     assert [model["id"] for model in said(it).json["data"]] == [MODEL.name, "Small"]
     assert answers(it) == []
+
+
+# What is counted.
+
+
+def counted(lab, family):
+    return {labels: n for labels, n in lab.plane.meter.counters()[family.name].items() if n}
+
+
+def calls(lab):
+    return {labels[1:]: n for labels, n in counted(lab, families.CALLS).items()}
+
+
+def test_an_answered_call_is_counted_and_no_event_is_made_that_nobody_takes(lab):
+    lab.ask(chat())
+    lab.answer(lab.dial(), plain(completion("hi")))
+
+    assert calls(lab) == {("completed", "200", ""): 1}
+    assert counted(lab, families.ATTEMPTS) == {("one", "completed", ""): 1}
+    assert lab.plane.meter._waiting == []
+
+
+def test_whoever_listens_gets_the_event_of_every_call(lab):
+    taken = []
+    lab.plane.meter.subscribers = (SimpleNamespace(take=taken.extend),)
+    lab.ask(chat(b"traceparent: t"))
+    lab.answer(lab.dial(), plain(completion("hi")))
+    lab.plane.meter.flush()
+
+    (event,) = taken
+    assert (event.outcome, event.status, event.code, event.model) == (
+        "completed",
+        200,
+        "",
+        "Doubao",
+    )
+    assert [attempt.end.uncached for attempt in event.attempts] == [9]
+    assert event.traceparent == b"t"
+    assert calls(lab) == {("completed", "200", ""): 1}, "once"
+
+
+def test_a_failed_call_is_counted_with_its_status_and_code(lab):
+    lab.ask(chat())
+    lab.loop.dials[-1].refuse(ConnectionRefusedError(111, "Connection refused"))
+    lab.loop.turn()
+
+    assert calls(lab) == {("error", "502", "upstream_error"): 1}
+    assert counted(lab, families.ATTEMPTS) == {("one", "not_sent", "transient"): 1}
+    assert counted(lab, families.ERRORS) == {("502", "upstream_error", ""): 1}
+
+
+def test_an_interrupted_stream_had_a_200(lab):
+    lab.ask(chat(stream=True))
+    upstream = lab.dial()
+    lab.answer(upstream, HEAD + framed(chunk("a")))
+    upstream.reset()
+    lab.loop.turn()
+
+    assert calls(lab) == {("interrupted", "200", "upstream_stream_interrupted"): 1}
+    assert counted(lab, families.ERRORS) == {("200", "upstream_stream_interrupted", ""): 1}
+
+
+@pytest.mark.parametrize(("pieces", "phase"), [([], "before_first_byte"), ([HEAD], "in_stream")])
+def test_a_caller_who_leaves_is_no_error(lab, pieces, phase):
+    it = lab.ask(chat(stream=True))
+    upstream = lab.dial()
+    for piece in pieces:
+        lab.loop.now_s += 0.01
+        lab.answer(upstream, piece + framed(chunk("a")))
+    it.reset()
+    lab.loop.turn()
+
+    assert calls(lab) == {("caller_left", "none", ""): 1}
+    assert counted(lab, families.CALLERS_LEFT) == {(phase,): 1}
+    assert counted(lab, families.ERRORS) == {}
+    assert counted(lab, families.ATTEMPTS) == {("one", "caller_left", ""): 1}
+
+
+def test_a_bug_of_ours_is_a_crash_and_not_a_caller_who_left(lab, monkeypatch):
+    monkeypatch.setattr("arkway.answering.read_answer", lambda *_: 1 / 0)
+    lab.listener.front = lab.plane
+    it = lab.ask(chat())
+    lab.answer(lab.dial(), plain(completion("hi")))
+
+    assert said(it).status == 500
+    assert calls(lab) == {("crashed", "500", "internal_error"): 1}
+    assert counted(lab, families.ERRORS) == {("500", "internal_error", ""): 1}
+
+
+@pytest.mark.parametrize(
+    ("credential", "reason"),
+    [
+        (b"Bearer nonsense", "malformed"),
+        (b"Bearer sk-" + b"x" * 48, "unknown"),
+        (b"Bearer sk-a\r\nauthorization: Bearer sk-b", "repeated"),
+    ],
+)
+def test_refused_credentials_are_told_apart(lab, credential, reason):
+    lab.ask(post(b"", b"authorization: " + credential, line=b"GET /v1/models HTTP/1.1"))
+
+    assert counted(lab, families.ERRORS) == {("401", "invalid_api_key", reason): 1}
+
+
+def test_an_attempts_trace_header_goes_where_the_operator_says(lab):
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    lab.ask(chat(b"traceparent: " + trace))
+    assert b"traceparent" not in lab.dial().take()
+    lab.plane.propagates = True
+
+    lab.ask(chat(b"traceparent: " + trace))
+
+    assert b"\r\ntraceparent: " + trace + b"\r\n\r\n{" in lab.dial().take()
