@@ -70,7 +70,6 @@ class AccountConnections:
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._connecting: dict[Attempt, asyncio.Task[None]] = {}
-        self._attempts: set[Attempt] = set()
 
     def begin(
         self,
@@ -93,11 +92,10 @@ class AccountConnections:
             total_s,
             self,
         )
-        self._attempts.add(attempt)
         idle = self._idle
         while idle and not wants_new:
             connection = idle.pop()
-            if connection.is_open:
+            if not connection.is_closing():
                 attempt.sent_by(connection, now_s)
                 connection.send(attempt)
                 return attempt
@@ -107,8 +105,7 @@ class AccountConnections:
 
     def closed(self, attempt: Attempt) -> None:
         """Forget an attempt; stop connecting for it."""
-        self._attempts.discard(attempt)
-        if attempt in self._connecting:
+        if self._connecting and attempt in self._connecting:
             self._connecting.pop(attempt).cancel()
 
     def connect(self, attempt: Attempt) -> None:
@@ -154,8 +151,10 @@ class AccountConnections:
 
     def sweep(self, now_s: float) -> None:
         """Apply the attempts' clocks."""
-        for attempt in [a for a in self._attempts if now_s >= a.deadline_s]:
-            attempt.on_deadline()
+        attempts = [*self._connecting, *[c.attempt for c in self._open if c.attempt is not None]]
+        for attempt in attempts:
+            if now_s >= attempt.deadline_s:
+                attempt.on_deadline()
 
     def sweep_idle(self, now_s: float) -> None:
         """Close connections that were idle for too long."""
@@ -171,7 +170,7 @@ class AccountConnections:
     @property
     def is_quiet(self) -> bool:
         """Whether no attempt and no connection is left."""
-        return not (self._attempts or self._open or self._connecting)
+        return not (self._open or self._connecting)
 
 
 class Upstream:

@@ -200,6 +200,15 @@ class Attempt(msgspec.Struct, eq=False):
                 error = UpstreamError("The upstream's answer is too large.")
                 self.on_broken(error, f"answer over {self.max_answer_bytes} bytes")
 
+    def on_answer(self, content_type: bytes, body: bytes) -> None:
+        """Take a whole plain answer with status 200, within its bound, at once."""
+        self.status = 200
+        self.content_type = content_type
+        self.pieces.append(body)
+        self.is_complete = True
+        self.carrier = None
+        self._wake()
+
     def on_complete(self) -> None:
         """The response is whole; its connection is no longer ours."""
         self.is_complete = True
