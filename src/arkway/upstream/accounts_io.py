@@ -53,6 +53,7 @@ class AccountConnections:
         self.put = outbox.put
         self.read_buffer = read_buffer
         self._limits = limits
+        self._max_answer_bytes = limits.max_answer_bytes
         self._loop = asyncio.get_running_loop()
         self.now_s: Callable[[], float] = self._loop.time
         url = urlsplit(account.base_url)
@@ -87,7 +88,7 @@ class AccountConnections:
             % (self._heads[is_stream], len(body), request_id.encode(), body),
             clocks,
             is_stream,
-            self._limits.max_answer_bytes,
+            self._max_answer_bytes,
             total_s,
             total_s,
             self,
