@@ -52,8 +52,7 @@ class Booking(msgspec.Struct, eq=False):
     intent: Intent
     price: Price | None
     result: Result
-    is_told: bool = False
-    is_durable: bool = False
+    is_durable: bool | None = None  # the entry asked for last; None: not told yet
     is_held: bool = False  # the intent may be in the book
     waiter: Strand | None = None
 
@@ -72,21 +71,21 @@ class Booking(msgspec.Struct, eq=False):
 
         Errors:  LedgerUnavailable when the disk refused it.
         """
-        while not self.is_told:
+        while self.is_durable is None:
             self.waiter = strand
             try:
                 yield
             except BaseException:
                 self.waiter = None
                 raise
-        self.is_told = False
-        if not self.is_durable:
+        is_durable, self.is_durable = self.is_durable, None
+        if not is_durable:
             self.is_held = False
             raise _unavailable()
 
     def told(self, is_durable: bool) -> None:
         """Learn whether the entry is durable."""
-        self.is_told, self.is_durable = True, is_durable
+        self.is_durable = is_durable
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
@@ -128,7 +127,8 @@ class Booking(msgspec.Struct, eq=False):
             0 if attempt is None else attempt.status,
             "" if failure is None else failure.error.code,
         )
-        self.is_told = False
+        if self.is_durable is not None:  # the intent was told while nobody waited
+            self.is_durable = None
         self.ledger.append(entry, self.told)
         return entry
 

@@ -138,16 +138,16 @@ class Work(msgspec.Struct, eq=False):
 
     def answer_headers(self, lease: Lease) -> bytes:
         """Return the header lines that say how the call was served."""
-        exchange = self.exchange
+        exchange, now_s = self.exchange, self.plane.time()
         lines = (
             b"openai-processing-ms: %d\r\nx-arkway-affinity: %b\r\nx-arkway-attempts: %d\r\n"
             % (
-                (self.plane.time() - exchange.received_s) * 1000,
+                (now_s - exchange.received_s) * 1000,
                 lease.affinity._value_.encode(),
                 self.attempts,
             )
         )
-        lines += self.plane.key_limits.headers(self.caller.key, self.plane.time())
+        lines += self.plane.key_limits.headers(self.caller.key, now_s)
         if lease.slot.target.account.dialect is _LOCAL:
             lines += b"x-arkway-upstream: local\r\n"
         return lines
@@ -185,14 +185,17 @@ class Work(msgspec.Struct, eq=False):
     ) -> None:
         """Book how an attempt ended."""
         plane, call, received_s = self.plane, self.call, self.exchange.received_s
-        first_s = booking.result.first_token_s
+        result, tokens_per_byte = booking.result, 0.0
+        if result.usage is None:  # else nothing has to be estimated
+            tokens_per_byte = plane.estimator.ratio(call.model).tokens_per_byte
+        first_s = result.first_token_s
         end = booking.end(
             attempt,
             failure,
             Ended(
                 plane.unix_ms(),
                 call.text_bytes,
-                plane.estimator.ratio(call.model).tokens_per_byte,
+                tokens_per_byte,
                 int((first_s - received_s) * 1000) if first_s else 0,
                 int((plane.time() - received_s) * 1000),
                 lease.affinity._value_,

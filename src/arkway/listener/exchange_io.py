@@ -60,7 +60,8 @@ class Exchange(Strand):
         """Send a whole JSON answer and end the exchange."""
         assert not self.has_started, "a second answer"
         self.has_started = self.is_over = True
-        self.on_pause = self.on_resume = None
+        if self.on_pause is not None:
+            self.on_pause = self.on_resume = None
         request, door = self.request, self.door
         keep_alive = self._keeps_alive()
         lines = self._own_headers(headers)

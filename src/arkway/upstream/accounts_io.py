@@ -83,6 +83,16 @@ class AccountConnections:
         """Start an attempt: on an idle connection, or on a new one."""
         now_s = self.now_s()
         total_s = now_s + clocks.total_s
+        idle, connection = self._idle, None
+        while idle and not wants_new:
+            connection = idle.pop()
+            if not connection.is_closing():
+                within_s = clocks.first_token_s if is_stream else clocks.plain_answer_s
+                break
+            connection = None
+        else:
+            within_s = clocks.connect_s
+        deadline_s = now_s + within_s
         attempt = Attempt(
             b"%b%d\r\nx-client-request-id: %b\r\n\r\n%b"
             % (self._heads[is_stream], len(body), request_id.encode(), body),
@@ -90,18 +100,15 @@ class AccountConnections:
             is_stream,
             self._max_answer_bytes,
             total_s,
-            total_s,
+            deadline_s if deadline_s < total_s else total_s,
             self,
+            connection,
+            0.0 if connection is None else now_s,
         )
-        idle = self._idle
-        while idle and not wants_new:
-            connection = idle.pop()
-            if not connection.is_closing():
-                attempt.sent_by(connection, now_s)
-                connection.send(attempt)
-                return attempt
-        attempt.deadline_s = min(now_s + clocks.connect_s, total_s)
-        self.connect(attempt)
+        if connection is None:
+            self.connect(attempt)
+        else:
+            connection.send(attempt)
         return attempt
 
     def closed(self, attempt: Attempt) -> None:
