@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from arkway.admission.estimate import Estimator
-from arkway.admission.limits import Limits, Reservation, has_no_limits
+from arkway.admission.limits import Limits, Reservation
 from arkway.booking import Booking, Ended, Ledger, Result
 from arkway.ledger.entry import End, Intent
 from arkway.ledger.read_io import UsageLine
@@ -110,9 +110,8 @@ class Work(msgspec.Struct, eq=False):
     def learn(self, usage: Usage | None) -> None:
         """Take one choice's usage into account for later estimates."""
         if usage is not None:
-            key = self.caller.key
             self.plane.estimator.learn(
-                None if has_no_limits(key.limits) else key.id,
+                None if self.held.state is None else self.held.key_id,  # None: it has no limits
                 self.call,
                 usage.input_tokens,
                 usage.output_tokens,
