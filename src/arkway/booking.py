@@ -25,7 +25,6 @@ from arkway.model.usage import Usage
 from arkway.strand import Strand
 from arkway.upstream.attempt_io import Attempt
 
-
 Told = Callable[[bool], None]  # learns whether an entry is durable
 
 

@@ -160,7 +160,17 @@ def test_values_that_mean_something_are_not_open(first, second):
         b"HTTP/1.1 100 Continue\r\n\r\n" + sent(b"a"),
         b"HTTP/1.1 200 OK\r\n",
     ],
-    ids=["large", "status", "length", "two lengths", "folded", "retry", "none", "two heads", "unfinished"],
+    ids=[
+        "large",
+        "status",
+        "length",
+        "two lengths",
+        "folded",
+        "retry",
+        "none",
+        "two heads",
+        "unfinished",
+    ],
 )
 def test_unusual_heads_are_not_kept(first):
     assert known_answer(first, b"application/json") is None
