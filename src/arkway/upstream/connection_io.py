@@ -127,27 +127,18 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what arrived."""
-        attempt, is_first = self.attempt, not (self._has_head or self._head_bytes)
-        if attempt is None and not self._is_detached:
+        if self.attempt is None and not self._is_detached:
             self._transport.abort()  # nobody asked: it could only be taken for a later answer
             return
-        known = self._known
-        if known is not None and is_first and attempt is not None and not attempt.is_stream:
-            body = known.body(self._pool.read_buffer, nbytes)
-            if body is not None and len(body) <= attempt.max_answer_bytes:
-                self.attempt = None
-                self._pool.returned(self)
-                attempt.on_answer(known.content_type, body)
-                return
+        is_first = not self._has_head and not self._head_bytes
+        if is_first and self._known is not None and self._is_known(self._known, nbytes):
+            return
         try:
             self._parser.feed_data(self._pool.read_buffer[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._broken = f"malformed HTTP response: {type(error).__name__}: {error}"
-        if self._has_head or self._count_head(nbytes):
-            self._tell(nbytes, is_first)
-
-    def _tell(self, nbytes: int, is_first: bool) -> None:
-        """Tell the attempt what a read came to."""
+        if not self._has_head and not self._count_head(nbytes):
+            return
         attempt, is_complete = self.attempt, self._is_complete
         data = self._last_data if is_complete else self._take_pieces()
         if data and attempt is not None and self._has_head:
@@ -217,6 +208,19 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._headers.clear()  # trailers
 
     # What a read came to.
+
+    def _is_known(self, known: KnownAnswer, nbytes: int) -> bool:
+        """Take a whole plain answer like the last one; False: nothing was taken, it is llhttp's."""
+        attempt = self.attempt
+        if attempt is None or attempt.is_stream:
+            return False
+        body = known.body(self._pool.read_buffer, nbytes)
+        if body is None or len(body) > attempt.max_answer_bytes:
+            return False
+        self.attempt = None
+        self._pool.returned(self)
+        attempt.on_answer(known.content_type, body)
+        return True
 
     def _learn(self, attempt: "Attempt", nbytes: int) -> None:
         """Remember the head of an answer that came whole in one read."""
