@@ -39,8 +39,7 @@ FILE_EVERY_S = 0.5
 # a long turn of the other one is latency to everybody.
 FILE_BUSY_EVERY_S = 0.05
 BUSY_UNFILED = 200
-# Entries of one transaction: what it holds in memory follows.
-MAX_FILED = 4096
+MAX_FILED = 4096  # entries of one transaction: what it holds in memory follows
 # After trouble the disk is tried again: often at first, for a full one may be cleared at once.
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A group waits this long for the database to make room in the journal.

@@ -12,13 +12,13 @@ from functools import cache
 SCHEMA_VERSION = 2
 
 # FULL: a commit returns after its fsync. WAL: one sequential write a commit, and readers never
-# wait. A checkpoint at 4000 pages (16 MiB) rather than 1000: they come between commits. 2 MiB of
-# cache: entries are added at the end of the table and of its index, whatever the book's size.
+# wait. A checkpoint at 4000 pages (16 MiB) rather than 1000: they come between commits. 4 MiB of
+# cache: entries are added at the end of the table and of its index, and a day's sums are near.
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=4000",
-    "PRAGMA cache_size=-2048",
+    "PRAGMA cache_size=-4096",
     "PRAGMA temp_store=MEMORY",
 )
 
