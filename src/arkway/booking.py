@@ -13,20 +13,17 @@ from collections.abc import Callable, Generator
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from arkway.ledger.entry import End, Intent, Outcome
-from arkway.ledger.price import classes, cost_nano
-from arkway.ledger.settle import Known, verdict
+from arkway.ledger.price import FREE, priced
+from arkway.ledger.settle import COUNTED, Known, Verdict, verdict
 from arkway.model.catalogue import Price
 from arkway.model.errors import LedgerUnavailable
 from arkway.model.outcome import AttemptFailed, Ending
 from arkway.model.usage import Usage
 from arkway.strand import Strand
 from arkway.upstream.attempt_io import Attempt
-
-_COMPLETED = Ending.COMPLETED  # bound once: Python 3.11 finds an enum's member by a slow path
-_FREE = Price(0, "", 0, 0, 0)
-
 
 Told = Callable[[bool], None]  # learns whether an entry is durable
 
@@ -54,8 +51,7 @@ class Booking(msgspec.Struct, eq=False):
     intent: Intent
     price: Price | None
     result: Result
-    is_told: bool = False
-    is_durable: bool = False
+    is_durable: bool | None = None  # the entry asked for last; None: not told yet
     is_held: bool = False  # the intent may be in the book
     waiter: Strand | None = None
 
@@ -74,21 +70,21 @@ class Booking(msgspec.Struct, eq=False):
 
         Errors:  LedgerUnavailable when the disk refused it.
         """
-        while not self.is_told:
+        while self.is_durable is None:
             self.waiter = strand
             try:
                 yield
             except BaseException:
                 self.waiter = None
                 raise
-        self.is_told = False
-        if not self.is_durable:
+        is_durable, self.is_durable = self.is_durable, None
+        if not is_durable:
             self.is_held = False
             raise _unavailable()
 
     def told(self, is_durable: bool) -> None:
         """Learn whether the entry is durable."""
-        self.is_told, self.is_durable = True, is_durable
+        self.is_durable = is_durable
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
@@ -101,20 +97,14 @@ class Booking(msgspec.Struct, eq=False):
         if not self.is_held:
             return None
         self.is_held = False
-        result, price = self.result, self.price or _FREE
-        kind, outcome, source, usage = verdict(
-            Known(
-                _COMPLETED if failure is None else failure.ending,
-                attempt is not None and attempt.sent_s > 0,
-                attempt is not None and attempt.status == 200,
-                result.usage,
-                end.text_bytes,
-                result.delivered_bytes,
-                end.tokens_per_byte,
-            )
-        )
-        if outcome is Outcome.CALLER_LEFT and end.has_caller:
-            outcome = Outcome.REVOKED
+        result, price = self.result, self.price or FREE
+        usage = result.usage
+        if failure is None and usage is not None:
+            kind, outcome, source = COUNTED  # what `verdict` would say
+        else:
+            booked = self._verdict(attempt, failure, end)
+            kind, outcome, source, usage = booked.kind, booked.outcome, booked.source, booked.usage
+        uncached, cached, created, output, reasoning, cost_nano = priced(usage, price)
         entry = End(
             self.intent.request_id,
             self.intent.attempt,
@@ -122,8 +112,12 @@ class Booking(msgspec.Struct, eq=False):
             kind,
             outcome,
             source,
-            *classes(usage),
-            cost_nano(usage, price),
+            uncached,
+            cached,
+            created,
+            output,
+            reasoning,
+            cost_nano,
             price.version,
             result.delivered_bytes,
             end.first_token_ms,
@@ -132,9 +126,29 @@ class Booking(msgspec.Struct, eq=False):
             0 if attempt is None else attempt.status,
             "" if failure is None else failure.error.code,
         )
-        self.is_told = False
+        if self.is_durable is not None:  # the intent was told while nobody waited
+            self.is_durable = None
         self.ledger.append(entry, self.told)
         return entry
+
+    def _verdict(
+        self, attempt: Attempt | None, failure: AttemptFailed | None, end: "Ended"
+    ) -> Verdict:
+        """Return how to book an attempt that failed, or whose counts nobody told."""
+        booked = verdict(
+            Known(
+                Ending.COMPLETED if failure is None else failure.ending,
+                attempt is not None and attempt.sent_s > 0,
+                attempt is not None and attempt.status == 200,
+                self.result.usage,
+                end.text_bytes,
+                self.result.delivered_bytes,
+                end.tokens_per_byte,
+            )
+        )
+        if booked.outcome is Outcome.CALLER_LEFT and end.has_caller:
+            return replace(booked, outcome=Outcome.REVOKED)
+        return booked
 
 
 class Ended(msgspec.Struct, frozen=True):

@@ -90,7 +90,8 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
             and known.head is exchange.request.head
             and known.snapshot is plane.snapshot
         ):
-            check_not_expired(known.caller.key, plane.unix_ms() // 1000)
+            if known.caller.key.expires_unix_s is not None:
+                check_not_expired(known.caller.key, plane.unix_ms() // 1000)
             await _chat(exchange, plane, known.caller, known.wait_s)
             return
         request = exchange.request

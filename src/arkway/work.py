@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from arkway.admission.estimate import Estimator
-from arkway.admission.limits import Limits, Reservation, has_no_limits
+from arkway.admission.limits import Limits, Reservation
 from arkway.booking import Booking, Ended, Ledger, Result
 from arkway.ledger.entry import Intent
 from arkway.ledger.read_io import UsageLine
@@ -121,9 +121,8 @@ class Work(msgspec.Struct, eq=False):
     def learn(self, usage: Usage | None) -> None:
         """Take one choice's usage into account for later estimates."""
         if usage is not None:
-            key = self.caller.key
             self.plane.estimator.learn(
-                None if has_no_limits(key.limits) else key.id,
+                None if self.held.state is None else self.held.key_id,  # None: it has no limits
                 self.call,
                 usage.input_tokens,
                 usage.output_tokens,
@@ -149,16 +148,16 @@ class Work(msgspec.Struct, eq=False):
 
     def answer_headers(self, lease: Lease) -> bytes:
         """Return the header lines that say how the call was served."""
-        exchange = self.exchange
+        exchange, now_s = self.exchange, self.plane.time()
         lines = (
             b"openai-processing-ms: %d\r\nx-arkway-affinity: %b\r\nx-arkway-attempts: %d\r\n"
             % (
-                (self.plane.time() - exchange.received_s) * 1000,
+                (now_s - exchange.received_s) * 1000,
                 lease.affinity._value_.encode(),
                 self.attempts,
             )
         )
-        lines += self.plane.key_limits.headers(self.caller.key, self.plane.time())
+        lines += self.plane.key_limits.headers(self.caller.key, now_s)
         if lease.slot.target.account.dialect is _LOCAL:
             lines += b"x-arkway-upstream: local\r\n"
         return lines
@@ -196,14 +195,17 @@ class Work(msgspec.Struct, eq=False):
     ) -> None:
         """Book how an attempt ended."""
         plane, call, received_s = self.plane, self.call, self.exchange.received_s
-        first_s = booking.result.first_token_s
+        result, tokens_per_byte = booking.result, 0.0
+        if result.usage is None:  # else nothing has to be estimated
+            tokens_per_byte = plane.estimator.ratio(call.model).tokens_per_byte
+        first_s = result.first_token_s
         end = booking.end(
             attempt,
             failure,
             Ended(
                 plane.unix_ms(),
                 call.text_bytes,
-                plane.estimator.ratio(call.model).tokens_per_byte,
+                tokens_per_byte,
                 max(1, int((first_s - received_s) * 1000)) if first_s else 0,
                 int((plane.time() - received_s) * 1000),
                 lease.affinity._value_,

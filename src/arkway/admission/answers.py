@@ -5,7 +5,8 @@ never low. Old answers fade: the counts are halved whenever they come to FULL.
 """
 
 from array import array
-from math import ceil, log2
+from bisect import bisect_left
+from math import ceil
 
 from arkway.model.ids import KeyId
 
@@ -100,11 +101,4 @@ class Answers:
 
 def _bucket(output_tokens: int) -> int:
     """Return the first bucket whose upper edge is not below `output_tokens`."""
-    if output_tokens <= 1:
-        return 0
-    index = min(int(log2(output_tokens) * STEPS_PER_OCTAVE), _BUCKETS - 1)
-    while index < _BUCKETS - 1 and _UPPER[index] < output_tokens:
-        index += 1
-    while index > 0 and _UPPER[index - 1] >= output_tokens:
-        index -= 1
-    return index
+    return min(bisect_left(_UPPER, output_tokens), _BUCKETS - 1)

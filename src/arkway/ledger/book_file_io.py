@@ -75,15 +75,16 @@ class BookFile:
         ends: list[tuple[End, Intent]] = []
         open_ = dict(self._open)
         for seq, entry, body, hash_ in entries:
-            key = entry.request_id, entry.attempt
-            is_end = type(entry) is End
-            if type(entry) is End:
+            request_id, attempt = key = entry.request_id, entry.attempt
+            is_end = 0
+            if type(entry) is Intent:
+                open_[key] = seq, entry
+            elif type(entry) is End:
+                is_end = 1
                 held = open_.pop(key, None)
                 if held is not None:
                     ends.append((entry, held[1]))
-            elif type(entry) is Intent:
-                open_[key] = seq, entry
-            rows += (seq, *key, int(is_end), body.decode("utf-8", "replace"), hash_)
+            rows += (seq, request_id, attempt, is_end, body.decode("utf-8", "replace"), hash_)
         first_open = next(iter(open_.values()))[0] if open_ else entries[-1][0] + 1
         self._commit(rows, ends, first_open)
         self._open = open_
@@ -106,9 +107,10 @@ class BookFile:
         execute = self._database.execute
         execute("BEGIN IMMEDIATE")
         try:
-            for at in range(0, len(rows), 6 * schema.MAX_ROWS):
-                part = rows[at : at + 6 * schema.MAX_ROWS]
-                execute(schema.insert_entries(len(part) // 6), part)
+            at = 0
+            for count in schema.statements(len(rows) // 6):
+                execute(schema.insert_entries(count), rows[at : at + 6 * count])
+                at += 6 * count
             lines = rolled_up(ends, self._clock)
             for table, add in schema.ADD_TO.items():
                 for line in lines if table == "daily" else smaller(lines, table):

@@ -39,6 +39,7 @@ FILE_EVERY_S = 0.5
 # a long turn of the other one is latency to everybody.
 FILE_BUSY_EVERY_S = 0.05
 BUSY_UNFILED = 200
+MAX_FILED = 4096  # entries of one transaction: what it holds in memory follows
 # After trouble the disk is tried again: often at first, for a full one may be cleared at once.
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A group waits this long for the database to make room in the journal.
@@ -352,27 +353,26 @@ class Book:
         return FILE_BUSY_EVERY_S if len(self._unfiled) > BUSY_UNFILED else FILE_EVERY_S
 
     def file_now(self) -> None:
-        """Put everything that is durable into the database; a reader then sees it.
+        """Put what is durable into the database; a reader then sees it. Cost: a commit, if any.
 
         Errors:  sqlite3.Error, OSError.
-        Cost:    nothing when nothing waits; else a commit.
         """
         if self._unfiled:
             self._file_all()
 
     def _file_all(self) -> None:
         with self._filing:
-            self._file_what_waits()
-
-    def _file_what_waits(self) -> None:
-        entries = [self._unfiled[at] for at in range(len(self._unfiled))]
-        entries = [each for each in entries if each[0] > self._file.seq]
-        if entries:
-            self._file.add(entries)
-            self._journal.filed(self._file.seq)
-        while self._unfiled and self._unfiled[0][0] <= self._file.seq:
-            self._unfiled.popleft()
-        self._has_filed.set()
+            waiting = len(self._unfiled)
+            while waiting > 0:
+                part = [self._unfiled[at] for at in range(min(waiting, MAX_FILED))]
+                waiting -= len(part)
+                entries = [each for each in part if each[0] > self._file.seq]
+                if entries:
+                    self._file.add(entries)
+                    self._journal.filed(self._file.seq)
+                while self._unfiled and self._unfiled[0][0] <= self._file.seq:
+                    self._unfiled.popleft()
+                self._has_filed.set()
 
 
 def book_at(path: Path, loop: Loop, report: Callable[[str], None]) -> Book:

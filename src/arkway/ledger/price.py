@@ -4,6 +4,7 @@ from arkway.model.catalogue import Price
 from arkway.model.usage import Usage
 
 TOKENS_PER_PRICE = 1_000_000  # price lists speak of a million tokens
+FREE = Price(0, "", 0, 0, 0)
 
 
 def classes(usage: Usage) -> tuple[int, int, int, int, int]:
@@ -11,10 +12,7 @@ def classes(usage: Usage) -> tuple[int, int, int, int, int]:
 
     None contains another, so each token is in exactly one.
     """
-    cached, created = usage.cached_input_tokens, usage.cache_creation_input_tokens
-    reasoning = usage.reasoning_output_tokens
-    uncached = usage.input_tokens - cached - created
-    return uncached, cached, created, usage.output_tokens - reasoning, reasoning
+    return priced(usage, FREE)[:5]
 
 
 def rates(price: Price) -> tuple[int, int, int, int, int]:
@@ -31,16 +29,22 @@ def rates(price: Price) -> tuple[int, int, int, int, int]:
 
 def cost_nano(usage: Usage, price: Price) -> int:
     """Return what `usage` costs: the sum over the classes, rounded half up once at its end."""
-    created = usage.cache_creation_input_tokens
-    creation = price.input_nano if price.cache_creation_nano is None else price.cache_creation_nano
-    cached = usage.cached_input_tokens
-    total = (
-        (usage.input_tokens - cached - created) * price.input_nano
-        + cached * price.cached_input_nano
-        + created * creation
-        + usage.output_tokens * price.output_nano  # reasoning is a part of it, at the same price
-    )
-    return (total + TOKENS_PER_PRICE // 2) // TOKENS_PER_PRICE
+    return priced(usage, price)[5]
+
+
+def priced(usage: Usage, price: Price) -> tuple[int, int, int, int, int, int]:
+    """Return the five `classes` of `usage`, and what they cost by `cost_nano`. Hot path."""
+    cached, created = usage.cached_input_tokens, usage.cache_creation_input_tokens
+    uncached = usage.input_tokens - cached - created
+    output, reasoning = usage.output_tokens, usage.reasoning_output_tokens
+    # Reasoning is a part of the output, at the same price.
+    total = uncached * price.input_nano + output * price.output_nano
+    if cached or created:
+        creation = price.cache_creation_nano
+        total += cached * price.cached_input_nano
+        total += created * (price.input_nano if creation is None else creation)
+    cost = (total + TOKENS_PER_PRICE // 2) // TOKENS_PER_PRICE
+    return uncached, cached, created, output - reasoning, reasoning, cost
 
 
 def most_nano(input_tokens: int, output_tokens: int, price: Price) -> int:

@@ -9,6 +9,7 @@ bits.
 """
 
 import re
+from binascii import hexlify
 from collections.abc import Iterator
 
 from arkway.ledger.chain import HASH_BYTES, link
@@ -174,7 +175,7 @@ class Recovered:
 
 def line_of(seq: int, body: bytes, hash_: bytes) -> bytes:
     """Return the line of one entry."""
-    return b"%d %b %b\n" % (seq, hash_.hex().encode(), body)
+    return b"%d %b %b\n" % (seq, hexlify(hash_), body)
 
 
 def _parse(line: bytes) -> Line | None:

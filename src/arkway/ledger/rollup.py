@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from arkway.ledger.entry import End, Intent, Kind, UsageSource
-from arkway.ledger.schema import DIMENSIONS, SUMS
+from arkway.ledger.schema import DIMENSIONS, MEASURES, SUMS
+
+# Members bound once: Python 3.11 finds an enum's member by a slow path.
+_SETTLE, _UNKNOWN, _ESTIMATE = Kind.SETTLE, Kind.UNKNOWN, UsageSource.ESTIMATE
 
 Line = tuple[str | int, ...]  # the dimensions, then the measures, in the order of the schema
 
@@ -48,23 +51,19 @@ def rolled_up(ends: Iterable[tuple[End, Intent]], clock: DayClock) -> list[Line]
         )
         sums = groups.get(group)
         if sums is None:
-            sums = groups[group] = [0] * 10
-        is_settled = end.kind is Kind.SETTLE
-        for place, value in enumerate(
-            (
-                1,
-                is_settled,
-                is_settled and end.source is UsageSource.ESTIMATE,
-                end.kind is Kind.UNKNOWN,
-                end.uncached,
-                end.cached,
-                end.created,
-                end.output,
-                end.reasoning,
-                end.cost_nano,
-            )
-        ):
-            sums[place] += value
+            sums = groups[group] = [0] * len(MEASURES)
+        sums[0] += 1
+        if end.kind is _SETTLE:
+            sums[1] += 1
+            sums[2] += end.source is _ESTIMATE
+        elif end.kind is _UNKNOWN:
+            sums[3] += 1
+        sums[4] += end.uncached
+        sums[5] += end.cached
+        sums[6] += end.created
+        sums[7] += end.output
+        sums[8] += end.reasoning
+        sums[9] += end.cost_nano
     assert all(len(group) == len(DIMENSIONS) for group in groups), "the order of the schema"
     return [(*group, *sums) for group, sums in groups.items()]
 

@@ -11,7 +11,7 @@ Who pays for what (docs/ledger.md has the whole table, and a test reads it):
 - A failure that left no verdict may have cost something upstream. It is unknown, and nobody's.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from arkway.ledger.entry import Kind, Outcome, UsageSource
 from arkway.model.outcome import Ending
@@ -25,9 +25,11 @@ _OUTCOMES = {
     Ending.ABORTED: Outcome.CALLER_LEFT,
 }
 NOTHING = Usage()
+# A finished answer whose counts the upstream told is booked so: nearly every one.
+COUNTED = (Kind.SETTLE, Outcome.COMPLETED, UsageSource.UPSTREAM)
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True):
     """What is known of an attempt at its end."""
 
     ending: Ending
@@ -39,7 +41,7 @@ class Known(NamedTuple):
     tokens_per_byte: float
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True):
     """What is booked."""
 
     kind: Kind

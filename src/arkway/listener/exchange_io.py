@@ -10,7 +10,7 @@ from arkway.model.errors import GatewayError, MethodNotAllowed
 from arkway.model.ids import RequestId
 from arkway.model.outcome import CallerGone
 from arkway.strand import Strand
-from arkway.wire.http import CONTINUE, json_head, stream_head
+from arkway.wire.http import CONTINUE, json_answer, json_head, stream_head
 from arkway.wire.openai import PING, error_body, error_event
 
 if TYPE_CHECKING:
@@ -60,12 +60,16 @@ class Exchange(Strand):
         """Send a whole JSON answer and end the exchange."""
         assert not self.has_started, "a second answer"
         self.has_started = self.is_over = True
-        self.on_pause = self.on_resume = None
+        if self.on_pause is not None:
+            self.on_pause = self.on_resume = None
         request, door = self.request, self.door
         keep_alive = self._keeps_alive()
-        lines = self._own_headers() + headers
-        head = json_head(status, lines, len(body), keep_alive, request.is_http_1_0)
-        door.send(head if request.method == b"HEAD" else head + body)
+        lines = self._own_headers(headers)
+        if request.method == b"HEAD":
+            answer = json_head(status, lines, len(body), keep_alive, request.is_http_1_0)
+        else:
+            answer = json_answer(status, lines, body, keep_alive, request.is_http_1_0)
+        door.send(answer)
         door.exchange_ended(self, not keep_alive)
 
     def fail(self, error: GatewayError) -> None:
@@ -84,7 +88,7 @@ class Exchange(Strand):
         self.has_started = self.is_streaming = True
         self.door.send(
             stream_head(
-                self._own_headers() + headers,
+                self._own_headers(headers),
                 is_chunked=not self.request.is_http_1_0,
                 keep_alive=self._keeps_alive(),
             )
@@ -140,12 +144,12 @@ class Exchange(Strand):
             and not (self.is_streaming and request.is_http_1_0)
         )
 
-    def _own_headers(self) -> bytes:
-        lines = b"x-request-id: %b\r\n" % self.request_id.encode()
+    def _own_headers(self, others: bytes) -> bytes:
+        """Return the lines that every answer has, and `others`."""
         theirs = self.request.client_request_id
         if theirs and _is_echoable(theirs):
-            lines += b"x-client-request-id: %b\r\n" % theirs
-        return lines
+            others = b"x-client-request-id: %b\r\n%b" % (theirs, others)
+        return b"x-request-id: %b\r\n%b" % (self.request_id.encode(), others)
 
     def _finish(self, *, close: bool) -> None:
         self.is_over = True

@@ -30,13 +30,12 @@ class KnownHead(msgspec.Struct, frozen=True, eq=False):
 
     def match(self, data: bytes) -> RawRequest | None:
         """Return the whole request in `data`; None unless it is this head with its whole body."""
-        before, after = self.before, self.after
-        if not data.startswith(before):
+        if not data.startswith(self.before):
             return None
-        at = len(before)
-        end = data.find(b"\r", at, at + MAX_DIGITS + 1)
+        at, after = len(self.before), self.after
+        end = data.find(after, at, at + MAX_DIGITS + len(after))
         digits = data[at:end]
-        if end < 0 or not digits.isdigit() or not data.startswith(after, end):
+        if end < 0 or not digits.isdigit():
             return None
         body_at, length = end + len(after), int(digits)
         if len(data) != body_at + length or length > self.max_body_bytes:

@@ -149,7 +149,7 @@ class Listener:
         """Return a whole answer that refuses a request which never became one."""
         body = error_body(error)
         headers = http.header_lines({"x-request-id": self._new_id()}) + error_headers(error)
-        return http.json_head(error.status, headers, len(body), keep_alive=False) + body
+        return http.json_answer(error.status, headers, body, keep_alive=False)
 
     # For connections.
 

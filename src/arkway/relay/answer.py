@@ -5,7 +5,7 @@ import msgspec
 from arkway.model.usage import Usage
 from arkway.wire.openai import Choice, decode_answer, encode
 
-_STOP = "stop"
+_STOP, _ASSISTANT = "stop", "assistant"
 
 
 class BadAnswer(ValueError):
@@ -43,8 +43,11 @@ def read_answer(body: bytes, index: int) -> tuple[Choice, Usage | None]:
     message = choice.message if choice is not None else None
     if choice is None or message is None:
         raise BadAnswer("the body holds no message")
-    choice.index = index
-    message.role = "assistant"
+    # To set what is so already would cost more than to look.
+    if choice.index != index:
+        choice.index = index
+    if message.role != _ASSISTANT:
+        message.role = _ASSISTANT
     if message.tool_calls is None:
         message.tool_calls = msgspec.UNSET
     if message.reasoning_content is None:

@@ -53,6 +53,7 @@ class AccountConnections:
         self.put = outbox.put
         self.read_buffer = read_buffer
         self._limits = limits
+        self._max_answer_bytes = limits.max_answer_bytes
         self._loop = asyncio.get_running_loop()
         self.now_s: Callable[[], float] = self._loop.time
         url = urlsplit(account.base_url)
@@ -70,7 +71,6 @@ class AccountConnections:
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._connecting: dict[Attempt, asyncio.Task[None]] = {}
-        self._attempts: set[Attempt] = set()
 
     def begin(
         self,
@@ -86,31 +86,36 @@ class AccountConnections:
         """
         now_s = self.now_s()
         total_s = now_s + clocks.total_s
+        idle, connection = self._idle, None
+        while idle and not wants_new:
+            connection = idle.pop()
+            if not connection.is_closing():
+                within_s = clocks.first_token_s if is_stream else clocks.plain_answer_s
+                break
+            connection = None
+        else:
+            within_s = clocks.connect_s
+        deadline_s = now_s + within_s
         attempt = Attempt(
             b"%b%d\r\n%b\r\n%b" % (self._heads[is_stream], len(body), lines, body),
             clocks,
             is_stream,
-            self._limits.max_answer_bytes,
+            self._max_answer_bytes,
             total_s,
-            total_s,
+            deadline_s if deadline_s < total_s else total_s,
             self,
+            connection,
+            0.0 if connection is None else now_s,
         )
-        self._attempts.add(attempt)
-        idle = self._idle
-        while idle and not wants_new:
-            connection = idle.pop()
-            if connection.is_open:
-                attempt.sent_by(connection, now_s)
-                connection.send(attempt)
-                return attempt
-        attempt.deadline_s = min(now_s + clocks.connect_s, total_s)
-        self.connect(attempt)
+        if connection is None:
+            self.connect(attempt)
+        else:
+            connection.send(attempt)
         return attempt
 
     def closed(self, attempt: Attempt) -> None:
         """Forget an attempt; stop connecting for it."""
-        self._attempts.discard(attempt)
-        if attempt in self._connecting:
+        if self._connecting and attempt in self._connecting:
             self._connecting.pop(attempt).cancel()
 
     def connect(self, attempt: Attempt) -> None:
@@ -156,8 +161,10 @@ class AccountConnections:
 
     def sweep(self, now_s: float) -> None:
         """Apply the attempts' clocks."""
-        for attempt in [a for a in self._attempts if now_s >= a.deadline_s]:
-            attempt.on_deadline()
+        attempts = [*self._connecting, *[c.attempt for c in self._open if c.attempt is not None]]
+        for attempt in attempts:
+            if now_s >= attempt.deadline_s:
+                attempt.on_deadline()
 
     def sweep_idle(self, now_s: float) -> None:
         """Close connections that were idle for too long."""
@@ -173,7 +180,7 @@ class AccountConnections:
     @property
     def is_quiet(self) -> bool:
         """Whether no attempt and no connection is left."""
-        return not (self._attempts or self._open or self._connecting)
+        return not (self._open or self._connecting)
 
 
 class Upstream:

@@ -62,6 +62,8 @@ class Attempt(msgspec.Struct, eq=False):
     total_deadline_s: float
     deadline_s: float
     keeper: Keeper
+    carrier: Carrier | None = None
+    sent_s: float = 0.0  # 0: not yet
     status: int = 0
     content_type: bytes = b""
     retry_after_s: float | None = None
@@ -73,8 +75,6 @@ class Attempt(msgspec.Struct, eq=False):
     is_given_up: bool = False
     is_paused: bool = False
     is_closed: bool = False
-    sent_s: float = 0.0
-    carrier: Carrier | None = None
     waiter: Strand | None = None
     pieces: list[bytes] = []
     answer_bytes: int = 0
@@ -86,9 +86,8 @@ class Attempt(msgspec.Struct, eq=False):
         self.carrier = carrier
         self.sent_s = now_s
         clocks = self.clocks
-        deadline_s = now_s + (clocks.first_token_s if self.is_stream else clocks.plain_answer_s)
-        total_s = self.total_deadline_s
-        self.deadline_s = deadline_s if deadline_s < total_s else total_s
+        within_s = clocks.first_token_s if self.is_stream else clocks.plain_answer_s
+        self.deadline_s = min(now_s + within_s, self.total_deadline_s)
 
     @types.coroutine
     def response(self, strand: Strand) -> Generator[None, None, None]:
@@ -155,7 +154,10 @@ class Attempt(msgspec.Struct, eq=False):
         if self.is_closed:
             return
         self.is_closed = True
-        self.sink = self.waiter = None
+        if self.sink is not None:
+            self.sink = None
+        if self.waiter is not None:
+            self.waiter = None
         carrier = self.carrier
         if carrier is not None:
             self.carrier = None
@@ -199,6 +201,15 @@ class Attempt(msgspec.Struct, eq=False):
             if self.answer_bytes > self.max_answer_bytes:
                 error = UpstreamError("The upstream's answer is too large.")
                 self.on_broken(error, f"answer over {self.max_answer_bytes} bytes")
+
+    def on_answer(self, content_type: bytes, body: bytes) -> None:
+        """Take a whole plain answer with status 200, within its bound, at once."""
+        self.status = 200
+        self.content_type = content_type
+        self.pieces.append(body)
+        self.is_complete = True
+        self.carrier = None
+        self._wake()
 
     def on_complete(self) -> None:
         """The response is whole; its connection is no longer ours."""

@@ -1,8 +1,9 @@
 """What happens on one connection to an upstream? One response at a time. Hot path.
 
 The framing is llhttp's. The connection writes to its attempt after each read: the head, the body
-bytes of that read in one piece, then the end. Anything that is not strictly HTTP/1.1 fails the
-attempt and closes the connection.
+bytes of that read in one piece, then the end. A plain answer that comes whole in one read, with a
+head like the last one's, is taken as it is (`known_answer`). Anything that is not strictly HTTP/1.1
+fails the attempt and closes the connection.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import httptools
 
 from arkway.model.errors import UpstreamError
+from arkway.upstream.known_answer import MAX_LEARNED, KnownAnswer, known_answer
 from arkway.wire.headers import LayoutTable
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     """One connection of an account, idle or carrying one attempt."""
 
     __slots__ = (
-        "_attempt",
         "_broken",
         "_ends_with_connection",
         "_has_head",
@@ -44,14 +45,18 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_is_complete",
         "_is_detached",
         "_keeps_alive",
+        "_known",
         "_last_data",
+        "_learned",
         "_parser",
         "_pieces",
         "_pool",
         "_transport",
         "_write",
+        "attempt",
         "get_buffer",
         "idle_since_s",
+        "is_closing",
         "is_fresh",
         "on_body",
         "on_header",
@@ -62,7 +67,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         # The one read buffer: what is in it is parsed before the next read of any connection.
         # `getattr(pool, "read_buffer", sizehint)` in C: called before every read.
         self.get_buffer = partial(getattr, pool, "read_buffer")  # type: ignore[method-assign]
-        self._attempt: Attempt | None = None
+        self.attempt: Attempt | None = None  # the one that is carried
         # httptools calls these two with each header or trailer and each piece of a body. Of equal
         # names the last one counts; what must not be repeated, llhttp refuses itself.
         self._headers: dict[bytes, bytes] = {}
@@ -74,6 +79,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._has_head = self._is_complete = self._is_detached = self._keeps_alive = False
         self._ends_with_connection = False
         self._head_bytes = 0
+        self._known: KnownAnswer | None = None  # the last plain answer's head
+        self._learned = 0  # how many heads were
         self.is_fresh = True  # has not yet given a whole response
         self.idle_since_s = _FOREVER
         self._parser = httptools.HttpResponseParser(self)
@@ -82,7 +89,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def send(self, attempt: "Attempt") -> None:
         """Write the attempt's request; its answer follows by callbacks."""
-        self._attempt = attempt
+        self.attempt = attempt
         self.idle_since_s = _FOREVER
         self._pool.put(self._write, attempt.request)
 
@@ -96,24 +103,19 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def detach(self) -> None:
         """Forget the attempt; the connection is kept if the response ends soon."""
-        self._attempt = None
+        self.attempt = None
         self._is_detached = True
         self.resume()
         self.idle_since_s = self._pool.now_s()
 
     def drop(self) -> None:
         """Close at once, so that the upstream stops working for nobody."""
-        self._attempt = None
+        self.attempt = None
         self._transport.abort()
 
     def is_overdue(self, now_s: float, idle_s: float) -> bool:
         """Whether the connection has been idle, or has failed to end a response, for too long."""
         return now_s - self.idle_since_s >= (DETACHED_S if self._is_detached else idle_s)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a request may be written."""
-        return not self._transport.is_closing()
 
     # asyncio callbacks.
 
@@ -121,11 +123,15 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         self._write = self._transport.write
+        self.is_closing = self._transport.is_closing  # while it is not, a request may be written
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what arrived."""
-        if self._attempt is None and not self._is_detached:
+        if self.attempt is None and not self._is_detached:
             self._transport.abort()  # nobody asked: it could only be taken for a later answer
+            return
+        is_first = not self._has_head and not self._head_bytes
+        if is_first and self._known is not None and self._is_known(self._known, nbytes):
             return
         try:
             self._parser.feed_data(self._pool.read_buffer[:nbytes])
@@ -133,12 +139,14 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._broken = f"malformed HTTP response: {type(error).__name__}: {error}"
         if not self._has_head and not self._count_head(nbytes):
             return
-        attempt, is_complete = self._attempt, self._is_complete
+        attempt, is_complete = self.attempt, self._is_complete
         data = self._last_data if is_complete else self._take_pieces()
         if data and attempt is not None and self._has_head:
             attempt.on_body(data)
-            attempt = self._attempt  # its strand may have closed it
+            attempt = self.attempt  # its strand may have closed it
         if is_complete:
+            if is_first and attempt is not None:
+                self._learn(attempt, nbytes)
             self._end_response(attempt)
         elif self._broken:
             self._fail(attempt)
@@ -147,12 +155,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         """The upstream has no more to say; a body without a length ends so."""
         if self._has_head and self._ends_with_connection and not self._is_complete:
             self._keeps_alive = False
-            self._end_response(self._attempt)
+            self._end_response(self.attempt)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the attempt, and be forgotten."""
         self._pool.lost(self)
-        attempt, self._attempt = self._attempt, None
+        attempt, self.attempt = self.attempt, None
         if attempt is None:
             return
         is_silent = not (self._head_bytes or self._has_head)
@@ -185,8 +193,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             else:
                 self._has_head = True
                 self._ends_with_connection = not length and not transfer
-                if self._attempt is not None:
-                    self._attempt.on_head(status, media, retry_after)
+                if self.attempt is not None:
+                    self.attempt.on_head(status, media, retry_after)
         headers.clear()
 
     def on_message_complete(self) -> None:
@@ -200,6 +208,26 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._headers.clear()  # trailers
 
     # What a read came to.
+
+    def _is_known(self, known: KnownAnswer, nbytes: int) -> bool:
+        """Take a whole plain answer like the last one; False: nothing was taken, it is llhttp's."""
+        attempt = self.attempt
+        if attempt is None or attempt.is_stream:
+            return False
+        body = known.body(self._pool.read_buffer, nbytes)
+        if body is None or len(body) > attempt.max_answer_bytes:
+            return False
+        self.attempt = None
+        self._pool.returned(self)
+        attempt.on_answer(known.content_type, body)
+        return True
+
+    def _learn(self, attempt: "Attempt", nbytes: int) -> None:
+        """Remember the head of an answer that came whole in one read."""
+        if attempt.status == 200 and self._is_kept and self._learned < MAX_LEARNED:
+            self._learned += 1
+            data = bytes(self._pool.read_buffer[:nbytes])
+            self._known = known_answer(data, attempt.content_type)
 
     def _take_pieces(self) -> bytes:
         """Return the body bytes collected since the last look."""
@@ -222,8 +250,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
         A response that is whole stays whole whatever came after it; the connection does not.
         """
-        keep = self._keeps_alive and not (self._broken or self._pieces or self._headers)
-        self._attempt = None
+        keep = self._is_kept
+        self.attempt = None
         self._has_head = self._is_complete = self.is_fresh = self._is_detached = False
         self._head_bytes = 0
         if keep:
@@ -233,8 +261,13 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if attempt is not None:
             attempt.on_complete()
 
+    @property
+    def _is_kept(self) -> bool:
+        """Whether the connection may carry another attempt after a whole response."""
+        return self._keeps_alive and not (self._broken or self._pieces or self._headers)
+
     def _fail(self, attempt: "Attempt | None") -> None:
-        self._attempt = None
+        self.attempt = None
         self._transport.abort()
         if attempt is not None:
             attempt.on_broken(UpstreamError("The upstream's answer is broken."), self._broken)

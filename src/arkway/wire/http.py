@@ -43,6 +43,15 @@ def head_of(status: int, content_type: str, length: int) -> bytes:
     ) % (status, _REASONS[status], content_type.encode("ascii"), _CLOSE, length)
 
 
+def json_answer(
+    status: int, headers: bytes, body: bytes, keep_alive: bool, is_http_1_0: bool = False
+) -> bytes:
+    """Return a whole JSON answer: `json_head` and the body."""
+    if status == 200 and keep_alive and not is_http_1_0:
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (_OK_HEAD, headers, len(body), body)
+    return json_head(status, headers, len(body), keep_alive, is_http_1_0) + body
+
+
 def _connection(*, keep_alive: bool, is_http_1_0: bool) -> bytes:
     """Return the `connection` line where the version's default is not what holds."""
     if keep_alive:

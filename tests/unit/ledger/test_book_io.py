@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from arkway.ledger import book_io
 from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
 from arkway.ledger.entry import Kind, Outcome
 from arkway.ledger.journal_io import JOURNAL_BYTES
@@ -52,6 +53,16 @@ def test_a_turn_is_one_write(lab):
 
     assert lab.disk.writes == 1
     assert len(lab.told) == 50
+
+
+def test_more_than_one_transaction_takes_is_filed_in_several(lab, monkeypatch):
+    monkeypatch.setattr(book_io, "MAX_FILED", 7)
+    lab.open()
+    lab.write(*(intent(number) for number in range(50)))
+    lab.close()
+
+    assert len(lab.rows()) == 50
+    assert faults(lab) == []
 
 
 def test_after_a_crash_everything_durable_is_there_and_open_holds_are_unknown(lab):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkway.ledger.price import classes, cost_nano, most_nano, rates
+from arkway.ledger.price import classes, cost_nano, most_nano, priced, rates
 from arkway.model.catalogue import Price
 from arkway.model.usage import Usage
 
@@ -29,6 +29,11 @@ def test_the_cost_is_the_exact_sum_rounded_half_up_once(usage, price):
 
     assert 2 * abs(cost * 1_000_000 - exact) <= 1_000_000
     assert (cost * 1_000_000 - exact) * 2 != -1_000_000, "half goes up"
+
+
+@given(usages(), prices)
+def test_priced_is_both_in_one(usage, price):
+    assert priced(usage, price) == (*classes(usage), cost_nano(usage, price))
 
 
 @given(usages(), prices)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arkway.ledger.entry import Kind, UsageSource
-from arkway.ledger.settle import Known, verdict
+from arkway.ledger.settle import COUNTED, Known, verdict
 from arkway.model.outcome import Ending
 from arkway.model.usage import Usage
 
@@ -70,3 +70,8 @@ def test_an_estimate_is_never_less_than_one_token_for_some_text(text, delivered,
     assert booked.usage.is_possible()
     assert (booked.usage.input_tokens > 0) is (text > 0)
     assert (booked.usage.output_tokens > 0) is (delivered > 0)
+
+
+def test_the_straight_path_of_a_finished_answer_is_what_the_rules_say():
+    booked = verdict(Known(Ending.COMPLETED, True, True, Usage(10, 4, 3, 1), 400, 9, 0.25))
+    assert (booked.kind, booked.outcome, booked.source) == COUNTED
