@@ -8,11 +8,21 @@ while traffic runs is in the store (`arkway.store.entries`).
 
 from msgspec import Struct
 
-from arkway.control.process import Limits, Local, Log, Server, Upstream
+from arkway.control.process import Control, Limits, Local, Log, Server, Upstream
 from arkway.control.routing import Routing
 from arkway.store.builtin import BUILTIN_MODELS
 
-__all__ = ["BUILTIN_MODELS", "Config", "Limits", "Local", "Log", "Routing", "Server", "Upstream"]
+__all__ = [
+    "BUILTIN_MODELS",
+    "Config",
+    "Control",
+    "Limits",
+    "Local",
+    "Log",
+    "Routing",
+    "Server",
+    "Upstream",
+]
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -22,5 +32,6 @@ class Config(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     routing: Routing = Routing()
+    control: Control = Control()
     log: Log = Log()
     local: Local = Local()
