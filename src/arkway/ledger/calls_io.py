@@ -125,8 +125,8 @@ def _lines(db: sqlite3.Connection, request_ids: list[str]) -> list[CallLine]:
         return []
     marks = ",".join("?" * len(request_ids))
     rows = db.execute(
-        "SELECT request_id, attempt, is_end, seq, body FROM entries"
-        f" WHERE request_id IN ({marks}) ORDER BY request_id, attempt, is_end",  # noqa: S608
+        "SELECT request_id, attempt, is_end, seq, body FROM entries"  # noqa: S608 - question marks
+        f" WHERE request_id IN ({marks}) ORDER BY request_id, attempt, is_end",
         request_ids,
     )
     attempts: dict[str, list[Attempted]] = defaultdict(list)
@@ -136,10 +136,11 @@ def _lines(db: sqlite3.Connection, request_ids: list[str]) -> list[CallLine]:
         elif attempts[request_id]:
             begun = attempts[request_id][-1]
             attempts[request_id][-1] = Attempted(begun.seq, begun.intent, seq, decode_end(body))
-    return [_line(attempts[request_id]) for request_id in request_ids]
+    return [line_of(attempts[request_id]) for request_id in request_ids]
 
 
-def _line(attempts: list[Attempted]) -> CallLine:
+def line_of(attempts: list[Attempted]) -> CallLine:
+    """Return the attempts of one call as a line."""
     first, last = attempts[0].intent, attempts[-1]
     ends = [each.end for each in attempts if each.end is not None]
     settled = [end for end in ends if end.kind is Kind.SETTLE]

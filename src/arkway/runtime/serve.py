@@ -39,6 +39,7 @@ from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
+from arkway.runtime.control_supervise import ControlProcess
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection
@@ -112,6 +113,7 @@ class _Gateway:
         self._local: LocalModels | None = None
         self._local_accounts: tuple[AccountSpec, ...] = ()
         self._ops: asyncio.Server | None = None
+        self._control: ControlProcess | None = None
         self._signals = 0
         self._stopping = asyncio.Event()
         self._stop_now = asyncio.Event()
@@ -145,6 +147,8 @@ class _Gateway:
             welcome(
                 self._options.home, self._config, self._plane.snapshot, ports[0], self._first_key
             )
+            if self._control is not None:
+                self._control.start()
             gc.collect()
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
@@ -155,6 +159,7 @@ class _Gateway:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
+            await self._stop_control()
             self._reader.close()
             self._book.close()
             if self._local is not None:
@@ -239,7 +244,14 @@ class _Gateway:
             problem = _bind_problem(server.ops_host, server.ops_port, error, "--ops-port")
             raise StartError(problem) from None
         self._ops = ops
-        return port, int(ops.sockets[0].getsockname()[1])
+        ports = port, int(ops.sockets[0].getsockname()[1])
+        try:
+            self._control = ControlProcess.beside(
+                self._options, self._provisioned, ports, self._log
+            )
+        except OSError as error:
+            raise StartError(str(error)) from None
+        return ports
 
     async def _start_local_model(self) -> None:
         if self._plane.snapshot.accounts and not self._options.local:
@@ -318,6 +330,7 @@ class _Gateway:
         self._plane.is_draining = True
         self._listener.drain()
         self._log.event("info", "draining", calls=self._plane.calls)
+        await self._stop_control()  # the process that takes our place needs its port
         cap_s = asyncio.get_running_loop().time() + self._config.server.drain_s
         while self._plane.calls and asyncio.get_running_loop().time() < cap_s:
             with contextlib.suppress(TimeoutError):
@@ -335,6 +348,10 @@ class _Gateway:
         self._listener.stop_accepting()
         if self._ops is not None:
             self._ops.close()
+
+    async def _stop_control(self) -> None:
+        if self._control is not None:
+            await self._control.stop()
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1

@@ -86,9 +86,7 @@ def find(
     """Return the session of this cookie with its token, good or ended; None: there is none."""
     table, tokens = tables.admin_sessions, tables.admin_tokens
     row = (
-        connection.execute(
-            select(table).where(table.c.digest == key_digest(secret, text.encode()))
-        )
+        connection.execute(select(table).where(table.c.digest == key_digest(secret, text.encode())))
         .mappings()
         .first()
     )

@@ -116,9 +116,7 @@ def create(change: Change, raw: Mapping[str, object]) -> MadeToken:
         revoked_unix_ms=None,
     )
     digest = key_digest(change.secrets.admin, text.encode())
-    change.connection.execute(
-        insert(tables.admin_tokens).values(**record.shown(), digest=digest)
-    )
+    change.connection.execute(insert(tables.admin_tokens).values(**record.shown(), digest=digest))
     change.record("create", ("admin token", record.id), {}, record.shown())
     return MadeToken(text, record)
 

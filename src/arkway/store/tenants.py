@@ -9,7 +9,7 @@ from arkway.store import tables
 from arkway.store.changes import Change
 from arkway.store.entries import Tenant
 from arkway.store.paging import Found, Page, read_page
-from arkway.store.problems import Problem, Refused
+from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
 from arkway.store.schema import read_entry
 
 
@@ -40,6 +40,18 @@ def list_all(connection: Connection) -> list[dict[str, object]]:
     """Return the tenants in the order of their names, each with its number of living keys."""
     found = connection.execute(_counted().order_by(tables.tenants.c.name)).mappings()
     return [dict(row) for row in found]
+
+
+def get(connection: Connection, name: str) -> dict[str, object]:
+    """Return the tenant of this name, as `list_all` has it.
+
+    Errors:  NotFound, with the nearest name.
+    """
+    row = connection.execute(_counted().where(tables.tenants.c.name == name)).mappings().first()
+    if row is None:
+        hint = did_you_mean(name, names(connection))
+        raise NotFound(Problem("tenant", "is not a tenant here", hint))
+    return dict(row)
 
 
 def page(connection: Connection, part: Page) -> Found[dict[str, object]]:
