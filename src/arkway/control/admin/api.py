@@ -38,7 +38,7 @@ THREADS = 8  # people and scripts; SQLite has one writer anyway
 class AdminApi:
     """The admin API as an ASGI application; `guard.Guard` stands before it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, operations: tuple[Operation, ...] = OPERATIONS) -> None:
         self.desk = desk
         describe = Operation(
             name="describe",
@@ -49,7 +49,7 @@ class AdminApi:
             summary="Describe the admin API, as OpenAPI 3.1.",
             answer=dict[str, Any],
         )
-        self.operations: tuple[Operation, ...] = (*OPERATIONS, describe)
+        self.operations: tuple[Operation, ...] = (*operations, describe)
         self._table = Table(self.operations)
         self._by_name = {each.name: each for each in self.operations}
         self._threads = anyio.CapacityLimiter(THREADS)
