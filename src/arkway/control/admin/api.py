@@ -14,7 +14,6 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from arkway.control.admin import openapi
 from arkway.control.admin.credentials import (
     Principal,
     check_csrf,
@@ -25,7 +24,7 @@ from arkway.control.admin.credentials import (
 )
 from arkway.control.admin.errors import AdminError, of_refused
 from arkway.control.admin.matching import Table
-from arkway.control.admin.operation import OPEN_TO_ALL, Ask, Credential, Desk, Operation, Reply
+from arkway.control.admin.operation import Ask, Credential, Desk, Operation, Reply
 from arkway.control.admin.operations import OPERATIONS
 from arkway.control.admin.parameters import MAX_BODY_BYTES, read_body, read_query
 from arkway.store.admin_sessions import SEEN_EVERY_MS, touch
@@ -40,16 +39,7 @@ class AdminApi:
 
     def __init__(self, desk: Desk, operations: tuple[Operation, ...] = OPERATIONS) -> None:
         self.desk = desk
-        describe = Operation(
-            name="describe",
-            method="GET",
-            path="/admin/openapi.json",
-            policy=OPEN_TO_ALL,
-            work=lambda _desk, _ask: openapi.document(self.operations),
-            summary="Describe the admin API, as OpenAPI 3.1.",
-            answer=dict[str, Any],
-        )
-        self.operations: tuple[Operation, ...] = (*operations, describe)
+        self.operations = operations
         self._table = Table(self.operations)
         self._by_name = {each.name: each for each in self.operations}
         self._threads = anyio.CapacityLimiter(THREADS)

@@ -147,7 +147,8 @@ class _Started:
 
 
 def _headers_of(path: str, request_id: str) -> dict[str, str]:
-    prefix = next(each for each in POLICIES if path == each or path.startswith(f"{each}/"))
+    found = (each for each in POLICIES if path == each or path.startswith(f"{each}/"))
+    prefix = next(found, "")  # a path that does not begin with a slash is nobody's
     return {**_HEADERS, "content-security-policy": POLICIES[prefix], "x-request-id": request_id}
 
 

@@ -155,7 +155,9 @@ def test_a_foreign_page_cannot_log_in_or_use_a_token(lab):
     assert not login.cookies
 
 
-@pytest.mark.parametrize("origin", ["null", f"{ORIGIN}.evil.example", "http://127.0.0.1", "", "x:y"])
+@pytest.mark.parametrize(
+    "origin", ["null", f"{ORIGIN}.evil.example", "http://127.0.0.1", "", "x:y"]
+)
 def test_an_origin_that_only_looks_like_ours_is_foreign(lab, origin):
     browser = lab.login()
 

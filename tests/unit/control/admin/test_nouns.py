@@ -9,7 +9,10 @@ V1 = "/admin/v1"
 # What is made, then what is done with it: (path of the list, body, its name, changes).
 MADE = {
     "tenant": ("tenants", {"name": "t"}),
-    "key": ("keys", {"name": "k", "expires": "30d", "budget": "12.5", "models": ["Doubao-pro-32k"]}),
+    "key": (
+        "keys",
+        {"name": "k", "expires": "30d", "budget": "12.5", "models": ["Doubao-pro-32k"]},
+    ),
     "account": ("accounts", {"name": "a", **NEAR, "credential": "canary-credential"}),
     "model": (
         "models",
@@ -22,6 +25,10 @@ MADE = {
 
 def audit(lab):
     return lab.ask("GET", f"{V1}/audit?limit=1").json["items"][0]
+
+
+def all_audit(lab):
+    return lab.ask("GET", f"{V1}/audit?limit=200").json["items"]
 
 
 @pytest.mark.parametrize("noun", MADE)
@@ -53,8 +60,7 @@ def test_an_unknown_field_is_refused_with_the_nearest_name(lab, noun):
     assert answer.json["error"]["problems"] == [
         {"path": field + "x", "message": "unknown parameter", "hint": f"did you mean {field}?"}
     ]
-    if noun != "admin token":
-        assert audit(lab)["action"] != "create" or audit(lab)["noun"] == "admin token"
+    assert not any(each["actor"] == "admin:admin" for each in all_audit(lab))
 
 
 def test_every_problem_of_a_body_is_named_at_once(lab):
@@ -63,7 +69,6 @@ def test_every_problem_of_a_body_is_named_at_once(lab):
     problems = lab.ask("POST", f"{V1}/keys", body).json["error"]["problems"]
 
     assert {each["path"] for each in problems} == {*body, "name"}
-    assert 'did you mean "week' not in str(problems)
 
 
 def test_a_key_is_edited_rotated_and_revoked(lab):
@@ -121,7 +126,9 @@ def test_a_model_is_served_once_it_has_a_price_and_its_name_may_hold_a_slash(lab
     lab.ask("POST", f"{V1}/prices", {"model": "m1", "input": "0.7", "output": "2"})
     history = lab.ask("GET", f"{V1}/prices?model=M/1").json["items"]
     assert [each["input"] for each in history] == ["0.70", "0.50"]
-    assert lab.ask("POST", f"{V1}/prices", {"model": "M/1", "input": "x", "output": "2"}).status == 400
+    assert (
+        lab.ask("POST", f"{V1}/prices", {"model": "M/1", "input": "x", "output": "2"}).status == 400
+    )
 
 
 @pytest.mark.parametrize(
