@@ -2,7 +2,8 @@
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     response_headers_conformance,
@@ -24,7 +25,7 @@ CHECKS = (
     response_headers_conformance,
 )
 # Each example is a request that is answered in some milliseconds: 45 operations, 20 s at most.
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,8 @@ def schema(control):
     return schemathesis.openapi.from_url(f"http://127.0.0.1:{control.port}/admin/openapi.json")
 
 
-def test_every_operation_answers_as_it_is_described(control, schema):
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_every_operation_answers_as_it_is_described(control, schema, mode):
     headers = {"Authorization": f"Bearer {control.token}"}
     seen = set()
     for found in schema.get_all_operations():
@@ -55,7 +57,7 @@ def test_every_operation_answers_as_it_is_described(control, schema):
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @schemathesis.given(case=operation.as_strategy())
+        @given(case=operation.as_strategy(generation_mode=mode))
         def one(case):
             case.call_and_validate(headers=headers, checks=CHECKS)
 
@@ -80,7 +82,7 @@ def test_without_a_credential_every_operation_but_the_open_ones_is_refused(contr
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @schemathesis.given(case=operation.as_strategy())
+        @given(case=operation.as_strategy())
         def one(case):
             case.headers = {}
             case.cookies = {}

@@ -5,6 +5,7 @@ from typing import Any
 from arkway.control.admin import access, accounts, books, keys, models, openapi, system, tenants
 from arkway.control.admin.operation import OPEN_TO_ALL, Ask, Desk, Operation
 
+
 def _describe(_desk: Desk, _ask: Ask) -> object:
     return openapi.document(OPERATIONS)
 
