@@ -72,6 +72,6 @@ def test_the_example_of_an_error_has_the_form_of_one():
 def test_every_code_is_used():
     files = (ROOT / "src/arkway/control/admin").glob("*.py")
     source = "\n".join(path.read_text() for path in files if path.name != "errors.py")
-    source += "AdminError(\"invalid_request\""  # `errors.wrong`
+    source += 'AdminError("invalid_request"'  # `errors.wrong`
 
     assert [code for code in CODES if f'"{code}"' not in source] == []

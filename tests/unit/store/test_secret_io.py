@@ -46,7 +46,8 @@ def test_a_weak_secret_is_refused_without_being_shown(tmp_path, text):
     with pytest.raises(WeakSecretError) as refusal:
         gateway_secrets(tmp_path, {SECRET_VARIABLE: text})
 
-    assert text * 2 not in str(refusal.value) and "xy" not in str(refusal.value)
+    assert "xx" not in str(refusal.value)
+    assert "xy" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
     (tmp_path / "secret-key").write_text(text)
     with pytest.raises(WeakSecretError):

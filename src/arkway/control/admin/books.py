@@ -32,8 +32,17 @@ _MAX_MS = 2**48 - 1  # of a UUIDv7
 
 _CallId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{8,36}\Z")]
 _Moment = Annotated[int, Meta(ge=0, le=_MAX_MS)]
-_Outcome = Literal[tuple(each.value for each in Outcome)]  # type: ignore[valid-type]
-_OUTCOME_RULE = {"rule": "string, one of " + ", ".join(each.value for each in Outcome)}
+_Outcome = Literal[  # the values of `ledger.entry.Outcome`
+    "completed",
+    "upstream_interrupted",
+    "caller_left",
+    "revoked",
+    "refused",
+    "not_sent",
+    "ambiguous",
+    "crash_recovered",
+]
+_OUTCOME_RULE = {"rule": "string, one of " + ", ".join(Outcome)}
 
 
 def _day(what: str) -> Any:

@@ -48,6 +48,11 @@ def file_all(book):
     book.book.file_now()
 
 
+def test_every_outcome_can_be_asked_for(lab):
+    for outcome in Outcome:
+        assert lab.ask("GET", f"{V1}/calls?outcome={outcome}").status == 200
+
+
 def test_without_a_ledger_there_is_nothing_to_show(lab):
     assert lab.ask("GET", f"{V1}/usage").json == {"items": [], "next_cursor": None}
     assert lab.ask("GET", f"{V1}/calls").json == {"items": [], "next_cursor": None}

@@ -33,48 +33,37 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def credentials(lab):
-    """Return, for each class of credential, its headers and who it is: (kind, role) or a status."""
-    api_key = do(lab.store, keys.create, {"name": "caller"}).text
-    revoked = lab.make_token("revoked", "admin")
-    do(lab.store, admin_tokens.revoke, "revoked")
-    lab.make_token("short", "admin")
-    expired = lab.make_token("expired", "admin", expires="1d")
-    with lab.store.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE admin_tokens SET expires_unix_s = 1 WHERE name = 'expired'"
-        )
-    good = lab.tokens["admin"]
-    # Sessions are opened straight in the store: the login's work is taken out here.
+    """Return, for each class of credential, its headers and who it is: (kind, role) or a status.
+
+    A third item is the status of a change, for what may read and not change.
+    """
     sessions = {name: open_session(lab, name) for name in ("viewer", "operator", "admin")}
-    gone = open_session(lab, "admin")
-    with lab.store.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE admin_sessions SET ends_unix_ms = 1 WHERE id = ?", (gone[2],)
-        )
-    other = lab.make_token("other", "admin")
-    lab.tokens["other"] = other
-    orphan = open_session(lab, "other")
-    do(lab.store, admin_tokens.revoke, "other")
-    cookie, csrf, _ = sessions["admin"]
-    secure = cookie.replace("arkway_session", "__Host-arkway_session")
+    table = {**no_credentials(lab), **tokens(lab), **cookies(lab, sessions)}
+    for role in Role:
+        cookie, csrf, _ = sessions[role.value]
+        table[f"token of a {role}"] = (bearer(lab.tokens[role.value]), (Credential.TOKEN, role))
+        headers = browser(cookie, ("x-csrf-token", csrf))
+        table[f"session of a {role}"] = (headers, (Credential.SESSION, role))
+    return table
 
-    def bearer(text, scheme="Bearer"):
-        return [("authorization", f"{scheme} {text}")]
 
-    def browser(cookie, *more):
-        return [("cookie", cookie), ("origin", ORIGIN), *more]
+def bearer(text, scheme="Bearer"):
+    return [("authorization", f"{scheme} {text}")]
 
-    token, session = Credential.TOKEN, Credential.SESSION
-    table = {
+
+def browser(cookie, *more):
+    return [("cookie", cookie), ("origin", ORIGIN), *more]
+
+
+def no_credentials(lab):
+    good = lab.tokens["admin"]
+    return {
         "none": ([], 401),
         "malformed": (bearer("adm-short"), 401),
         "empty": (bearer(""), 401),
         "unknown": (bearer("adm-" + "x" * 48), 401),
         "quoted": (bearer("' OR '1'='1"), 401),
-        "revoked": (bearer(revoked), 401),
-        "expired": (bearer(expired), 401),
-        "API key": (bearer(api_key), 401),
-        "digest of a token": (bearer("adm-" + "0" * 48), 401),
+        "API key": (bearer(do(lab.store, keys.create, {"name": "caller"}).text), 401),
         "in the query": ([], 401),
         "in x-api-key": ([("x-api-key", good)], 401),
         "Basic": (bearer("OmFkbS14", "Basic"), 401),
@@ -82,39 +71,63 @@ def credentials(lab):
         "two headers": (bearer(good) + bearer(good), 401),
         "two in one header": (bearer(f"{good}, Bearer {good}"), 401),
         "trailing space": (bearer(good + " "), 401),
-        "lower-case scheme": (bearer(good, "bearer"), (token, Role.ADMIN)),
-        "bad header beside a good cookie": (
-            bearer("adm-x") + browser(cookie, ("x-csrf-token", csrf)),
-            401,
-        ),
+    }
+
+
+def tokens(lab):
+    revoked = lab.make_token("revoked", "admin")
+    do(lab.store, admin_tokens.revoke, "revoked")
+    expired = lab.make_token("expired", "admin", expires="1d")
+    with lab.store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE admin_tokens SET expires_unix_s = 1 WHERE name = 'expired'"
+        )
+        digest = connection.exec_driver_sql(
+            "SELECT hex(digest) FROM admin_tokens WHERE name = 'admin'"
+        ).scalar_one()
+    good = lab.tokens["admin"]
+    admin = (Credential.TOKEN, Role.ADMIN)
+    return {
+        "revoked": (bearer(revoked), 401),
+        "expired": (bearer(expired), 401),
+        "digest of a token": (bearer(f"adm-{digest[:48]}"), 401),
+        "lower-case scheme": (bearer(good, "bearer"), admin),
+        "token from another origin": ([*bearer(good), ("origin", FOREIGN)], (*admin, 403)),
+    }
+
+
+def cookies(lab, sessions):
+    """Sessions are opened straight in the store: the login's work is taken out here."""
+    cookie, csrf, _ = sessions["admin"]
+    gone = open_session(lab, "admin")
+    with lab.store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE admin_sessions SET ends_unix_ms = 1 WHERE id = ?", (gone[2],)
+        )
+    lab.tokens["other"] = lab.make_token("other", "admin")
+    orphan = open_session(lab, "other")
+    with lab.store.engine.begin() as connection:  # revoked behind the back of its session
+        connection.exec_driver_sql(
+            "UPDATE admin_tokens SET revoked_unix_ms = 1 WHERE name = 'other'"
+        )
+    secure = cookie.replace("arkway_session", "__Host-arkway_session")
+    shown = ("x-csrf-token", csrf)
+    changes_nothing = (Credential.SESSION, Role.ADMIN, 403)
+    foreign = [("cookie", cookie), shown, ("origin", FOREIGN)]
+    return {
+        "bad header beside a good cookie": (bearer("adm-x") + browser(cookie, shown), 401),
         "ended session": (browser(gone[0], ("x-csrf-token", gone[1])), 401),
         "session of a revoked token": (browser(orphan[0], ("x-csrf-token", orphan[1])), 401),
-        "two cookies": (browser(f"{cookie}; {cookie}", ("x-csrf-token", csrf)), 401),
-        "the other cookie's name": (browser(secure, ("x-csrf-token", csrf)), 401),
-        "cookie without CSRF": (browser(cookie), (session, Role.ADMIN, 403)),
+        "two cookies": (browser(f"{cookie}; {cookie}", shown), 401),
+        "the other cookie's name": (browser(secure, shown), 401),
+        "cookie without CSRF": (browser(cookie), changes_nothing),
         "cookie with another's CSRF": (
             browser(cookie, ("x-csrf-token", sessions["viewer"][1])),
-            (session, Role.ADMIN, 403),
+            changes_nothing,
         ),
-        "cookie without Origin": (
-            [("cookie", cookie), ("x-csrf-token", csrf)],
-            (session, Role.ADMIN, 403),
-        ),
-        "cookie from another origin": (
-            [("cookie", cookie), ("x-csrf-token", csrf), ("origin", FOREIGN)],
-            (session, Role.ADMIN, 403),
-        ),
-        "token from another origin": (
-            [*bearer(good), ("origin", FOREIGN)],
-            (token, Role.ADMIN, 403),
-        ),
+        "cookie without Origin": ([("cookie", cookie), shown], changes_nothing),
+        "cookie from another origin": (foreign, changes_nothing),
     }
-    for role in Role:
-        cookie, csrf, _ = sessions[role.value]
-        table[f"token of a {role}"] = (bearer(lab.tokens[role.value]), (token, role))
-        headers = browser(cookie, ("x-csrf-token", csrf))
-        table[f"session of a {role}"] = (headers, (session, role))
-    return table
 
 
 def open_session(lab, role):
