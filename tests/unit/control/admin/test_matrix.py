@@ -67,6 +67,8 @@ def no_credentials(lab):
         "in the query": ([], 401),
         "in x-api-key": ([("x-api-key", good)], 401),
         "Basic": (bearer("OmFkbS14", "Basic"), 401),
+        "another scheme": (bearer(good, "Token"), 401),
+        "Basic with a token": (bearer(good, "Basic"), 401),
         "no scheme": ([("authorization", good)], 401),
         "two headers": (bearer(good) + bearer(good), 401),
         "two in one header": (bearer(f"{good}, Bearer {good}"), 401),
