@@ -6,6 +6,7 @@ import socket
 import stat
 import time
 from contextlib import closing
+from urllib.request import urlopen
 
 import pytest
 
@@ -56,6 +57,11 @@ def test_it_serves_beside_the_gateway_and_its_death_is_nobodys_business():
         assert health["worker"]["is_ready"] is True
         call = admin_ask(port, "GET", "/admin/v1/calls", token)[1]
         assert call["items"] == [] or call["items"][0]["key"] == made["id"]
+
+        page = urlopen(f"http://127.0.0.1:{port}/docs", timeout=5)  # and on to /docs/
+        assert page.url.endswith("/docs/")
+        assert b"admin-api" in page.read()
+        assert page.headers["x-request-id"]
 
         (child,) = children(gateway.process.pid)
         os.kill(child, signal.SIGKILL)

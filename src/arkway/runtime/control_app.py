@@ -10,6 +10,7 @@ Whatever is mounted shares the guard (Host, headers, crashes), and authorises th
 from collections.abc import Callable
 from typing import Any
 
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,10 +18,16 @@ from arkway.control.admin.api import PREFIX, AdminApi, error_response
 from arkway.control.admin.errors import AdminError
 from arkway.control.admin.guard import Guard, Names
 from arkway.control.admin.operation import Desk
+from arkway.site.app import docs_app
 from arkway.telemetry.log_io import Log
 
+
+def _documentation(_api: AdminApi) -> ASGIApp:
+    return docs_app()
+
+
 # Each takes the admin API and returns an application; heavy imports belong inside it.
-MOUNTED: tuple[tuple[str, Callable[[AdminApi], ASGIApp]], ...] = ()
+MOUNTED: tuple[tuple[str, Callable[[AdminApi], ASGIApp]], ...] = (("/docs", _documentation),)
 
 
 def application(desk: Desk, log: Log) -> ASGIApp:
@@ -61,4 +68,7 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1008})
         return
     error = AdminError("not_found", "there is nothing here; the admin API is at /admin/v1")
-    await error_response(error, scope["state"]["request_id"])(scope, receive, send)
+    response: Response = error_response(error, scope["state"]["request_id"])
+    if scope["path"] in [prefix for prefix, _ in MOUNTED]:  # its pages link from one level below
+        response = RedirectResponse(f"{scope['path']}/")
+    await response(scope, receive, send)

@@ -159,7 +159,8 @@ class _Gateway:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
-            await self._stop_control()
+            if self._control is not None:
+                await self._control.stop()
             self._reader.close()
             self._book.close()
             if self._local is not None:
@@ -330,7 +331,8 @@ class _Gateway:
         self._plane.is_draining = True
         self._listener.drain()
         self._log.event("info", "draining", calls=self._plane.calls)
-        await self._stop_control()  # the process that takes our place needs its port
+        if self._control is not None:  # the process that takes our place needs its port
+            await self._control.stop()
         cap_s = asyncio.get_running_loop().time() + self._config.server.drain_s
         while self._plane.calls and asyncio.get_running_loop().time() < cap_s:
             with contextlib.suppress(TimeoutError):
@@ -348,10 +350,6 @@ class _Gateway:
         self._listener.stop_accepting()
         if self._ops is not None:
             self._ops.close()
-
-    async def _stop_control(self) -> None:
-        if self._control is not None:
-            await self._control.stop()
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1
