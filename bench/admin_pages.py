@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from arkway.ledger.schema import SCHEMA_VERSION, TABLES
+from arkway.ledger.schema import SCHEMA_VERSION, SMALLER, SUMS_TABLES, TABLES, summed_up
 from arkway.model.ids import uuid7_head
 
 DAYS, KEYS, MODELS, ACCOUNTS = 365, 20, 4, 6
@@ -67,7 +67,7 @@ def entries(rows: int) -> Iterator[tuple[object, ...]]:
 def make(path: Path, rows: int) -> str:
     """Make a ledger of so many entries; return the id of a call in its middle."""
     db = sqlite3.connect(path)
-    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + TABLES)
+    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + TABLES + SUMS_TABLES)
     db.execute("INSERT INTO meta VALUES('schema_version', ?)", (SCHEMA_VERSION,))
     db.executemany("INSERT INTO entries VALUES(?,?,?,?,?,?)", entries(rows))
     per_group = rows // 2 // (DAYS * 60)
@@ -79,6 +79,8 @@ def make(path: Path, rows: int) -> str:
         for a in range(ACCOUNTS)
     ]
     db.executemany(f"INSERT INTO daily VALUES({','.join('?' * 16)})", lines)
+    for name in SMALLER:
+        db.execute(f"INSERT INTO {name} {summed_up(name)}")
     db.commit()
     found = db.execute("SELECT request_id FROM entries WHERE seq = ?", (rows // 2,)).fetchone()[0]
     db.close()

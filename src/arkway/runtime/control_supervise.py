@@ -13,7 +13,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import msgspec
 
@@ -66,38 +65,6 @@ class ControlProcess:
         self._child: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
 
-    @classmethod
-    def beside(
-        cls, options: ServeOptions, running: Provisioned, ports: tuple[int, int], log: Log
-    ) -> Self | None:
-        """Return a control process, not started yet; None when there is to be none.
-
-        A port that nobody named and somebody has is no reason not to serve; one line says it.
-        Errors:  OSError when a port that was named cannot be had.
-        """
-        control = running.config.control
-        if not control.enabled:
-            return None
-        try:
-            listening = bind(control)
-        except OSError as error:
-            is_named = any(
-                running.loaded.sources.get(f"control.{name}", "default") != "default"
-                for name in ("host", "port")
-            )
-            if is_named:
-                raise OSError(bind_problem(control, error)) from None
-            log.event("warning", "control_off", reason=bind_problem(control, error))
-            return None
-        overrides: dict[str, str | int] = {
-            name: value for name, value in options.overrides.items() if isinstance(value, str | int)
-        }
-        overrides |= {"server.port": ports[0], "server.ops_port": ports[1]}
-        overrides["control.port"] = int(listening.getsockname()[1])
-        path = options.config_path
-        told = ControlOptions(options.home, path, overrides, listening.fileno())
-        return cls(listening, told, log)
-
     def start(self) -> None:
         """Start it, and from then on another one in its place."""
         self._keeper = asyncio.create_task(self._keep())
@@ -131,6 +98,38 @@ class ControlProcess:
             )
             return how_it_ended(await self._child.wait())
         return "could not be started"
+
+
+def beside(
+    options: ServeOptions, running: Provisioned, ports: tuple[int, int], log: Log
+) -> ControlProcess | None:
+    """Return a control process, not started yet; None when there is to be none.
+
+    A port that nobody named and somebody has is no reason not to serve; one line says it.
+    Errors:  OSError when a port that was named cannot be had.
+    """
+    control = running.config.control
+    if not control.enabled:
+        return None
+    try:
+        listening = bind(control)
+    except OSError as error:
+        is_named = any(
+            running.loaded.sources.get(f"control.{name}", "default") != "default"
+            for name in ("host", "port")
+        )
+        if is_named:
+            raise OSError(bind_problem(control, error)) from None
+        log.event("warning", "control_off", reason=bind_problem(control, error))
+        return None
+    overrides: dict[str, str | int] = {
+        name: value for name, value in options.overrides.items() if isinstance(value, str | int)
+    }
+    overrides |= {"server.port": ports[0], "server.ops_port": ports[1]}
+    overrides["control.port"] = int(listening.getsockname()[1])
+    path = options.config_path
+    told = ControlOptions(options.home, path, overrides, listening.fileno())
+    return ControlProcess(listening, told, log)
 
 
 def command(options: ControlOptions) -> list[str]:

@@ -39,7 +39,7 @@ from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
-from arkway.runtime.control_supervise import ControlProcess
+from arkway.runtime.control_supervise import ControlProcess, beside
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
 from arkway.runtime.ops_io import OpsConnection
@@ -247,9 +247,7 @@ class _Gateway:
         self._ops = ops
         ports = port, int(ops.sockets[0].getsockname()[1])
         try:
-            self._control = ControlProcess.beside(
-                self._options, self._provisioned, ports, self._log
-            )
+            self._control = beside(self._options, self._provisioned, ports, self._log)
         except OSError as error:
             raise StartError(str(error)) from None
         return ports

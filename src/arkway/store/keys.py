@@ -210,6 +210,12 @@ def page(
     return Found([_record(row) for row in rows], after)
 
 
+def name_of(connection: Connection, key_id: str) -> str | None:
+    """Return what the key of this id is called, or was; None: there never was one."""
+    keys = tables.api_keys
+    return connection.scalar(select(keys.c.name).where(keys.c.id == key_id))
+
+
 def count(connection: Connection) -> int:
     """Return how many keys were ever made."""
     return connection.scalar(select(func.count()).select_from(tables.api_keys)) or 0

@@ -18,7 +18,7 @@ from arkway.ledger.entry import Outcome
 from arkway.ledger.explain import money, story
 from arkway.ledger.read_io import BY, NoBook, UsageLine, attempts, place_of, usage
 from arkway.model.ids import uuid7_head
-from arkway.store import prices
+from arkway.store import keys, prices
 from arkway.store.fields import about
 from arkway.store.problems import Problem, did_you_mean
 
@@ -153,9 +153,10 @@ def _call(desk: Desk, ask: Ask) -> object:
         raise AdminError("not_found", f"the ledger has no such call: it {reason}")
     with desk.reading() as connection:
         known = prices.all_versions(connection)
+        named = keys.name_of(connection, line.key)
     return {
         "call": _call_line(line),
-        "story": story(found, known.get),
+        "story": story(found, known.get, {line.key: named}.get),
         "attempts": [
             {"seq": each.seq, "intent": each.intent, "end_seq": each.end_seq, "end": each.end}
             for each in found
@@ -183,6 +184,9 @@ def _book(desk: Desk) -> Iterator[sqlite3.Connection | None]:
     except sqlite3.OperationalError as error:
         hint = "took longer than 2 s: ask for fewer days" if "interrupt" in str(error) else ""
         raise AdminError("ledger_unavailable", f"the ledger {hint or 'cannot be read'}") from None
+    except msgspec.DecodeError:
+        message = "a row of the ledger is damaged: `arkway ledger verify` names it"
+        raise AdminError("ledger_unavailable", message) from None
     except (SchemaMismatch, sqlite3.DatabaseError):
         raise AdminError("ledger_unavailable", "the ledger cannot be read") from None
     yield None
