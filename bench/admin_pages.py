@@ -9,6 +9,7 @@ over HTTP of a real control process, after one to warm up.
 
 import http.client
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +25,9 @@ DAYS, KEYS, MODELS, ACCOUNTS = 365, 20, 4, 6
 DAY_MS = 86_400_000
 END_MS = 1_764_547_200_000
 ASKED = 40
-PORT = 18_081
+with socket.socket() as _free:
+    _free.bind(("127.0.0.1", 0))
+    PORT = _free.getsockname()[1]
 PAGES = {
     "overview: today by model": "usage?by=model&since=2025-11-30",
     "usage: a year by day and model": "usage?by=day,model&limit=2000",
