@@ -1,12 +1,13 @@
 """Which parts of the documentation come from the code? Writes them, or checks them.
 
-    python tools/gen_docs.py          # write docs/config.md, docs/cli.md, docs/metrics.md
+    python tools/gen_docs.py          # write them
     python tools/gen_docs.py --check  # exit status 1 when they differ from the code
 
 Text between `<!-- generated: NAME -->` and `<!-- end -->` belongs to this program, all other text
 to people.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,9 @@ import typer
 
 from arkway.cli.app import whole
 from arkway.control import toml_text
+from arkway.control.admin import openapi
+from arkway.control.admin.errors import CODES
+from arkway.control.admin.operations import OPERATIONS
 from arkway.control.config import BUILTIN_MODELS
 from arkway.control.settings import SCALARS, SECTIONS
 from arkway.store.builtin import BUILTIN_PRICES
@@ -139,6 +143,27 @@ def _cell(content: object) -> str:
     return str(content).replace("|", "\\|")
 
 
+def admin_routes() -> str:
+    """Return a table of the admin API's routes."""
+    rows = []
+    for each in OPERATIONS:
+        role = "open" if each.policy.role is None else str(each.policy.role)
+        rows.append((f"`{each.method} {each.path}`", role, f"`{each.name}`", each.summary))
+    return _markdown(("route", "role", "operation", "what"), rows)
+
+
+def admin_errors() -> str:
+    """Return a table of the admin API's error codes."""
+    rows = [(f"`{code}`", status, meaning) for code, (status, meaning) in CODES.items()]
+    return _markdown(("code", "status", "meaning"), rows)
+
+
+def admin_openapi() -> str:
+    """Return the description of the admin API as it is served."""
+    return json.dumps(openapi.document(OPERATIONS), indent=1, ensure_ascii=False) + "\n"
+
+
+WHOLE_FILES: dict[str, Callable[[], str]] = {"docs/admin-openapi.json": admin_openapi}
 SECTIONS_OF: dict[str, dict[str, Callable[[], str]]] = {
     "docs/config.md": {
         "settings": settings,
@@ -148,6 +173,7 @@ SECTIONS_OF: dict[str, dict[str, Callable[[], str]]] = {
     "docs/models.md": {"builtin models": builtin_models},
     "docs/cli.md": {"commands": commands},
     "docs/metrics.md": {"metrics": metrics},
+    "docs/admin-api.md": {"admin routes": admin_routes, "admin errors": admin_errors},
 }
 
 
@@ -156,6 +182,8 @@ def generated(name: str, text: str) -> str:
 
     Errors:  ValueError when a marker is missing.
     """
+    if name in WHOLE_FILES:
+        return WHOLE_FILES[name]()
     for part, make in SECTIONS_OF[name].items():
         begin, end = f"<!-- generated: {part} -->", "<!-- end -->"
         before, found, rest = text.partition(begin)
@@ -169,9 +197,9 @@ def generated(name: str, text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write the documents, or with `--check` only say which would change."""
     stale = []
-    for name in SECTIONS_OF:
+    for name in (*SECTIONS_OF, *WHOLE_FILES):
         path = ROOT / name
-        old = path.read_text()
+        old = path.read_text() if path.exists() else ""
         new = generated(name, old)
         if new != old:
             stale.append(name)

@@ -58,6 +58,7 @@ class Gateway:
     def __init__(self, home: Path, port: int, ops_port: int, upstream_port: int) -> None:
         self.home, self.port, self.ops_port = home, port, ops_port
         self.env = os.environ | {"ARKWAY_HOME": str(home), "UPSTREAM_KEY": "soak"}
+        self.env |= {"ARKWAY_CONTROL_ENABLED": "false"}  # not what this is about
         url = f"http://127.0.0.1:{upstream_port}/v1"
         self.command("accounts", "add", "soak", "--dialect", "openai", "--base-url", url,
                      "--key-env", "UPSTREAM_KEY")  # fmt: skip

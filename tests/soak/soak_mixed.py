@@ -184,7 +184,8 @@ def arkway(home: Path, *words: str) -> list[str]:
 
 
 def environ(home: Path) -> dict[str, str]:
-    return os.environ | {"ARKWAY_HOME": str(home), SECRET_VARIABLE: SECRET}
+    without = {"ARKWAY_CONTROL_ENABLED": "false"}  # not what this is about
+    return os.environ | {"ARKWAY_HOME": str(home), SECRET_VARIABLE: SECRET} | without
 
 
 def started(home: Path, port: int, ops_port: int) -> subprocess.Popen[bytes]:

@@ -136,6 +136,7 @@ class Gateway:
         server = {"host": "127.0.0.1", "port": self.port, "ops_port": self.ops_port}
         self.config = self.home / "arkway.toml"
         process = {name: table for name, table in settings.items() if name not in STORED}
+        process = {"control": {"enabled": False}, **process}  # only tests of it pay for it
         self.config.write_text(
             toml({**process, "server": {**server, **settings.get("server", {})}})
         )

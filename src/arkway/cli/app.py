@@ -14,14 +14,21 @@ from arkway import __version__
 from arkway.cli import chat, config, docs, sim
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
-from arkway.cli.flags import ConfigFlag, JsonFlag, examples
+from arkway.cli.flags import (
+    ConfigFlag,
+    ControlHostFlag,
+    ControlPortFlag,
+    JsonFlag,
+    examples,
+    place,
+)
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json
 from arkway.control.config import Server
 from arkway.store.problems import Refused
 from arkway.store.version import StoreRefused
 
 _SERVER = Server()  # the defaults, for the help
-_WITHOUT_STORE = ("chat", "serve", "version", "config", "docs", "sim")
+_WITHOUT_STORE = ("chat", "serve", "version", "config", "docs", "sim", "control")
 _INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
 app = typer.Typer(
@@ -46,7 +53,7 @@ app = typer.Typer(
         "ARKWAY_HOME=/var/lib/arkway arkway serve --port 80 --ops-port 8082",
     ),
 )
-def serve(
+def serve(  # noqa: PLR0913  one parameter a flag
     *,
     local: Annotated[
         bool, typer.Option("--local", help="Serve the embedded model instead of the accounts.")
@@ -70,19 +77,61 @@ def serve(
             help=f"Port of /healthz, /readyz and /metrics. Default: {_SERVER.ops_port}.",
         ),
     ] = None,
+    control_host: ControlHostFlag = None,
+    control_port: ControlPortFlag = None,
     config: ConfigFlag = None,
 ) -> int:
     """Run the gateway until SIGTERM or SIGINT.
 
     Without an account it serves the embedded stand-in model. Without a key it makes one, prints
     it once and leaves it in $ARKWAY_HOME/first-key. It is ready when /readyz on the ops port
-    answers 200. SIGTERM lets running answers finish; SIGINT twice stops at once.
+    answers 200. The admin API runs beside it, as a process of its own.
+    SIGTERM lets running answers finish; SIGINT twice stops at once.
     The flags win over environment and file; settings without a flag are in docs/config.md.
     """
     flags = serving.ServeFlags(
-        local=local, model=model, host=host, port=port, ops_port=ops_port, config=config
+        local=local,
+        model=model,
+        host=host,
+        port=port,
+        ops_port=ops_port,
+        control_host=control_host,
+        control_port=control_port,
+        config=config,
     )
     return serving.run(flags)
+
+
+@app.command(
+    epilog=examples("arkway control", "arkway control --control-port 9081 --ops-port 9082")
+)
+def control(
+    *,
+    control_host: ControlHostFlag = None,
+    control_port: ControlPortFlag = None,
+    ops_port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", help="Where the gateway tells its health, if one runs."),
+    ] = None,
+    config: ConfigFlag = None,
+) -> int:
+    """Run the admin API alone, until SIGTERM or SIGINT.
+
+    `arkway serve` starts it beside the gateway; alone it serves a home whose gateway does not
+    (control.enabled = false), or none yet. At its first start it makes an admin token, prints it
+    once and leaves it in $ARKWAY_HOME/first-admin-token.
+    """
+    from arkway.runtime.control_io import run as run_control  # noqa: PLC0415  Starlette: 0.2 s
+    from arkway.runtime.control_supervise import ControlOptions  # noqa: PLC0415
+
+    given = {
+        "control.host": control_host,
+        "control.port": control_port,
+        "server.ops_port": ops_port,
+    }
+    overrides = {name: value for name, value in given.items() if value is not None}
+    here = place(config)
+    return run_control(ControlOptions(here.home, here.config_flag, overrides))
 
 
 app.command(
@@ -118,7 +167,7 @@ def version(json: JsonFlag = False) -> None:
 @cache
 def whole() -> typer.Typer:
     """Return the tree with the commands of the store, for which SQLAlchemy is loaded: 0.2 s."""
-    from arkway.cli import accounts, keys, models, store  # noqa: PLC0415
+    from arkway.cli import accounts, admin, keys, models, store  # noqa: PLC0415
 
     app.add_typer(keys.app, name="keys")
     app.add_typer(accounts.app, name="accounts")
@@ -126,6 +175,7 @@ def whole() -> typer.Typer:
     app.add_typer(models.app, name="models")
     app.add_typer(models.prices_app, name="prices")
     app.add_typer(store.db_app, name="db")
+    app.add_typer(admin.app, name="admin")
     app.command(
         "audit", epilog=examples("arkway audit", "arkway audit --noun key --limit 10 --json")
     )(store.show_audit)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from arkway.cli.output import refused
-from arkway.control.config import Config
+from arkway.control.config import Config, Control
 from arkway.control.home import config_file, home_from, open_home
 from arkway.control.load import Loaded, load
 
@@ -31,6 +31,16 @@ ConfigFlag = Annotated[
         metavar="PATH",
         help="Configuration file. Default: $ARKWAY_CONFIG, else $ARKWAY_HOME/arkway.toml.",
     ),
+]
+
+
+ControlHostFlag = Annotated[
+    str | None,
+    typer.Option(metavar="HOST", help=f"Address of the admin API. Default: {Control().host}."),
+]
+ControlPortFlag = Annotated[
+    int | None,
+    typer.Option(metavar="PORT", help=f"Port of the admin API. Default: {Control().port}."),
 ]
 
 

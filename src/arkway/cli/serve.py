@@ -16,8 +16,9 @@ from arkway.control.options import ServeOptions
 
 _INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
-_TEXT_FLAGS = {"--host": "host", "--config": "config", "--model": "model"}
-_PORT_FLAGS = {"--port": "port", "--ops-port": "ops_port"}
+_TEXT_FLAGS = {"--host": "host", "--control-host": "control_host"}
+_PATH_FLAGS = {"--config": "config", "--model": "model"}
+_PORT_FLAGS = {"--port": "port", "--ops-port": "ops_port", "--control-port": "control_port"}
 _MAX_PORT_DIGITS = 5
 
 
@@ -30,6 +31,8 @@ class ServeFlags:
     host: str | None = None
     port: int | None = None
     ops_port: int | None = None
+    control_host: str | None = None
+    control_port: int | None = None
     config: Path | None = None
 
 
@@ -59,7 +62,10 @@ def _set_flag(flags: ServeFlags, name: str, value: str) -> bool:
         setattr(flags, _PORT_FLAGS[name], int(value))
         return True
     if name in _TEXT_FLAGS:
-        setattr(flags, _TEXT_FLAGS[name], value if name == "--host" else Path(value))
+        setattr(flags, _TEXT_FLAGS[name], value)
+        return True
+    if name in _PATH_FLAGS:
+        setattr(flags, _PATH_FLAGS[name], Path(value))
         return True
     return False
 
@@ -70,6 +76,8 @@ def options_of(flags: ServeFlags, home: Path) -> ServeOptions:
         "server.host": flags.host,
         "server.port": flags.port,
         "server.ops_port": flags.ops_port,
+        "control.host": flags.control_host,
+        "control.port": flags.control_port,
     }
     return ServeOptions(
         home=home,

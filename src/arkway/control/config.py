@@ -8,13 +8,14 @@ while traffic runs is in the store (`arkway.store.entries`).
 
 from msgspec import Struct
 
-from arkway.control.process import Limits, Local, Log, Server, Telemetry, Upstream
+from arkway.control.process import Control, Limits, Local, Log, Server, Telemetry, Upstream
 from arkway.control.routing import Routing
 from arkway.store.builtin import BUILTIN_MODELS
 
 __all__ = [
     "BUILTIN_MODELS",
     "Config",
+    "Control",
     "Limits",
     "Local",
     "Log",
@@ -32,6 +33,7 @@ class Config(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     routing: Routing = Routing()
+    control: Control = Control()
     log: Log = Log()
     telemetry: Telemetry = Telemetry()
     local: Local = Local()

@@ -10,6 +10,7 @@ DEFAULT_HOME = Path("var")
 
 CONFIG_NAME = "arkway.toml"
 FIRST_KEY_NAME = "first-key"
+FIRST_ADMIN_TOKEN_NAME = "first-admin-token"  # noqa: S105 - the file's name
 CONVERSATION_NAME = "conversation.json"
 
 _PRIVATE_DIRECTORY = 0o700  # keys, hashes and conversations live here

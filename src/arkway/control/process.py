@@ -245,6 +245,51 @@ class Upstream(Struct, frozen=True, kw_only=True):
     ] = 1024
 
 
+class Control(Struct, frozen=True, kw_only=True):
+    """The control process: admin API and what stands on it. It is not on the way of any call."""
+
+    enabled: Annotated[
+        bool,
+        about(
+            "Whether `arkway serve` starts it beside the gateway.",
+            "nodes behind a load balancer need one for all of them",
+        ),
+    ] = True
+    host: Annotated[
+        Label,
+        about("Address it listens on.", "loopback: it speaks HTTP without TLS"),
+    ] = "127.0.0.1"
+    port: Annotated[
+        Port,
+        about(
+            "Port it listens on; 0 takes a free one.",
+            "next to the public one; taken and never named, serving goes on without it",
+        ),
+    ] = 8081
+    public_url: Annotated[
+        str,
+        about(
+            "Address of a TLS proxy before it, such as https://arkway.example.com.",
+            "only requests for this name or a loopback name are answered",
+            pattern=r"^(https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?)?\Z",
+            extra={"rule": "string, http:// or https:// and a host, without a path; or empty"},
+        ),
+    ] = ""
+    session_idle_s: Annotated[
+        float,
+        about(
+            "How long a browser's session may rest before it ends.",
+            "a tab that shows live figures keeps it; a closed one does not",
+            ge=60,
+            le=DAY_S,
+        ),
+    ] = 1800.0
+    session_s: Annotated[
+        float,
+        about("How long a session lives at most.", "a working day", ge=60, le=30 * DAY_S),
+    ] = 43_200.0
+
+
 class Log(Struct, frozen=True, kw_only=True):
     """What is written to standard error. Prompts, answers and keys never are."""
 

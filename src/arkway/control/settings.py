@@ -6,7 +6,7 @@ the same list.
 
 import msgspec
 
-from arkway.control.process import Limits, Local, Log, Server, Telemetry, Upstream
+from arkway.control.process import Control, Limits, Local, Log, Server, Telemetry, Upstream
 from arkway.control.routing import Routing
 from arkway.store.schema import ENV_PREFIX, Setting, settings_of
 
@@ -17,6 +17,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "limits": Limits,
     "upstream": Upstream,
     "routing": Routing,
+    "control": Control,
     "log": Log,
     "telemetry": Telemetry,
     "local": Local,

@@ -1,6 +1,7 @@
 """What does the book say? Reading beside the writer, on connections that cannot write."""
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from arkway.ledger.book_file_io import SchemaMismatch, damaged_or_not
 from arkway.ledger.entry import End, Intent, decode_end, decode_intent
 
 BY = schema.DIMENSIONS
+_LOOK_EVERY = 10_000  # steps of SQLite, about a millisecond, between two looks at the clock
 
 
 class NoBook(Exception):
@@ -66,9 +68,10 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path, limit_s: float | None = None) -> Iterator[sqlite3.Connection]:
     """Yield a connection to the book that cannot write.
 
+    Units:   limit_s: after so long its statements fail with `sqlite3.OperationalError`.
     Errors:  NoBook; SchemaMismatch.
     """
     if not path.exists():
@@ -78,6 +81,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         row = db.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if row is None or row[0] != schema.SCHEMA_VERSION:
             raise SchemaMismatch(f"{path} is of another version of arkway")
+        if limit_s is not None:
+            ends_s = time.monotonic() + limit_s
+            db.set_progress_handler(lambda: time.monotonic() > ends_s, _LOOK_EVERY)
         yield db
 
 
@@ -86,11 +92,14 @@ def usage(
     by: Sequence[str],
     where: dict[str, str] | None = None,
     days: tuple[str, str] = ("", "9999"),
+    limit: int = -1,
+    after: Sequence[str] = (),
 ) -> list[UsageLine]:
     """Return the sums of each group, ordered by it.
 
     Shapes:  by: any of BY (currencies are never added up); where: dimension -> value; days: the
-             first and the last, as `2026-11-24`.
+             first and the last, as `2026-11-24`; limit: of lines, -1 for all; after: `place_of`
+             the last line that was seen.
     Errors:  ValueError for a name that is no dimension.
     Cost:    the lines of the smallest table of sums that has what is asked; never the entries.
     """
@@ -98,17 +107,28 @@ def usage(
     unknown = {*by, *where} - set(BY)
     if unknown:
         raise ValueError(f"no dimension of usage: {', '.join(sorted(unknown))}")
-    groups = [name for name in BY if name in by or name == "currency"]
+    groups = _groups(by)
     shown = [name if name in groups else f"'' AS {name}" for name in BY]
     sums = [f"sum({name})" for name in schema.MEASURES]
     table = next(name for name, has in schema.SUMS.items() if {*groups, *where} <= {*has})
     conditions = ["day BETWEEN ? AND ?", *(f"{name} = ?" for name in where)]
+    if after:
+        conditions.append(f"({','.join(groups)}) > ({','.join('?' * len(groups))})")
     found = db.execute(
         f"SELECT {','.join(shown + sums)} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names from our own lists
-        f" GROUP BY {','.join(groups)} ORDER BY {','.join(groups)}",
-        (*days, *where.values()),
+        f" GROUP BY {','.join(groups)} ORDER BY {','.join(groups)} LIMIT ?",
+        (*days, *where.values(), *after, limit),
     )
     return [UsageLine(*row) for row in found]
+
+
+def place_of(line: UsageLine, by: Sequence[str]) -> tuple[str, ...]:
+    """Return where `line` stands in the order of `usage`."""
+    return tuple(getattr(line, name) for name in _groups(by))
+
+
+def _groups(by: Sequence[str]) -> list[str]:
+    return [name for name in BY if name in by or name == "currency"]
 
 
 def spent(db: sqlite3.Connection, key: str, since_day: str = "") -> Spent:

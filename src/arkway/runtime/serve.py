@@ -7,11 +7,9 @@ Whatever cannot start says so in one line and nothing is served: no half-configu
 
 import asyncio
 import contextlib
-import errno
 import gc
 import os
 import random
-import resource
 import signal
 import sqlite3
 import sys
@@ -39,11 +37,13 @@ from arkway.model.catalogue import AccountSpec, Dialect, Secret, Snapshot
 from arkway.model.errors import Draining
 from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
+from arkway.runtime.control_supervise import ControlProcess, beside
 from arkway.runtime.ledger_reader_io import LedgerReader
 from arkway.runtime.listening import listener_of
 from arkway.runtime.observe_io import Observer
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
+from arkway.runtime.starting import bind_problem, print_problems, raise_file_limit
 from arkway.runtime.welcome import welcome
 from arkway.store.problems import Problem
 from arkway.store.secret_io import gateway_secrets
@@ -84,9 +84,9 @@ def run(options: ServeOptions) -> int:
             first_key = ensure_first_key(home)
             provisioned = provision(options, os.environ)
         if provisioned.problems:
-            _print_problems(provisioned)
+            print_problems(provisioned.loaded.path, provisioned.problems)
             return EXIT_CONFIG
-        _raise_file_limit()
+        raise_file_limit()
         return uvloop.run(_Gateway(options, provisioned, first_key).run())
     except (StoreRefused, OtelMissing) as error:
         print(f"arkway serve: {error}", file=sys.stderr)
@@ -114,6 +114,7 @@ class _Gateway:
         self._local: LocalModels | None = None
         self._local_accounts: tuple[AccountSpec, ...] = ()
         self._ops: asyncio.Server | None = None
+        self._control: ControlProcess | None = None
         self._signals = 0
         self._stopping = asyncio.Event()
         self._stop_now = asyncio.Event()
@@ -148,6 +149,8 @@ class _Gateway:
             welcome(
                 self._options.home, self._config, self._plane.snapshot, ports[0], self._first_key
             )
+            if self._control is not None:
+                self._control.start()
             gc.collect()
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
@@ -159,6 +162,8 @@ class _Gateway:
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
             self._observer.close()
+            if self._control is not None:
+                await self._control.stop()
             self._reader.close()
             self._book.close()
             if self._local is not None:
@@ -237,7 +242,7 @@ class _Gateway:
         try:
             port = await self._listener.open(server.host, server.port, server.backlog)
         except OSError as error:
-            raise StartError(_bind_problem(server.host, server.port, error, "--port")) from None
+            raise StartError(bind_problem(server.host, server.port, error, "--port")) from None
         try:
             ops = await asyncio.get_running_loop().create_server(
                 partial(OpsConnection, self._readiness, self._observer.pages()),
@@ -245,10 +250,15 @@ class _Gateway:
                 server.ops_port,
             )
         except OSError as error:
-            problem = _bind_problem(server.ops_host, server.ops_port, error, "--ops-port")
+            problem = bind_problem(server.ops_host, server.ops_port, error, "--ops-port")
             raise StartError(problem) from None
         self._ops = ops
-        return port, int(ops.sockets[0].getsockname()[1])
+        ports = port, int(ops.sockets[0].getsockname()[1])
+        try:
+            self._control = beside(self._options, self._provisioned, ports, self._log)
+        except OSError as error:
+            raise StartError(str(error)) from None
+        return ports
 
     async def _start_local_model(self) -> None:
         if self._plane.snapshot.accounts and not self._options.local:
@@ -329,6 +339,8 @@ class _Gateway:
         self._plane.is_draining = True
         self._listener.drain()
         self._log.event("info", "draining", calls=self._plane.calls)
+        if self._control is not None:  # the process that takes our place needs its port
+            await self._control.stop()
         cap_s = asyncio.get_running_loop().time() + self._config.server.drain_s
         while self._plane.calls and asyncio.get_running_loop().time() < cap_s:
             with contextlib.suppress(TimeoutError):
@@ -371,26 +383,6 @@ class _Gateway:
 
     def _report(self, problem: Problem) -> None:
         self._log.event("warning", "configuration", problem=str(problem))
-
-
-def _print_problems(provisioned: Provisioned) -> None:
-    print(f"arkway serve: {provisioned.loaded.path} has problems:", file=sys.stderr)
-    for problem in provisioned.problems:
-        print(f"  {problem}", file=sys.stderr)
-
-
-def _bind_problem(host: str, port: int, error: OSError, flag: str) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{host}:{port} is in use by another process; stop it or choose another {flag}"
-    return f"cannot listen on {host}:{port}: {error.strerror or error}"
-
-
-def _raise_file_limit() -> None:
-    """Use all the file descriptors the system grants: each call needs two."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _log_local(log: Log, name: str, fields: dict[str, str | int | float]) -> None:

@@ -1,17 +1,19 @@
 """Which upstream accounts serve the calls? Their parameters, and their credentials, sealed."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from arkway.store import models, tables
 from arkway.store.changes import Change
 from arkway.store.credentials import CREDENTIAL_RULE, is_credential, seal, unseal
 from arkway.store.entries import Account
-from arkway.store.problems import Problem, Refused, did_you_mean
-from arkway.store.rows import from_row, to_row
-from arkway.store.schema import read_entry
+from arkway.store.paging import Found, Page, read_page
+from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
+from arkway.store.rows import Row, from_row, to_row
+from arkway.store.schema import ENV_PREFIX, read_entry
 from arkway.store.secret_io import Secrets
 from arkway.store.urls import is_encrypted, is_loopback, normalise_base_url
 
@@ -109,13 +111,13 @@ def remove(change: Change, name: str) -> AccountRecord:
 def get(connection: Connection, name: str) -> AccountRecord:
     """Return the account of this name.
 
-    Errors:  Refused, with the nearest name.
+    Errors:  NotFound, with the nearest name.
     """
-    found = [each for each in list_all(connection) if each.account.name == name]
-    if not found:
+    row = connection.execute(_all().where(tables.accounts.c.name == name)).mappings().first()
+    if row is None:
         hint = did_you_mean(name, names(connection))
-        raise Refused(Problem("account", "is not an account here", hint))
-    return found[0]
+        raise NotFound(Problem("account", "is not an account here", hint))
+    return _record(row)
 
 
 def names(connection: Connection) -> set[str]:
@@ -125,20 +127,31 @@ def names(connection: Connection) -> set[str]:
 
 def list_all(connection: Connection) -> list[AccountRecord]:
     """Return the accounts in the order they were made."""
+    columns = tables.accounts.c
+    rows = connection.execute(_all().order_by(columns.created_unix_ms, columns.name))
+    return [_record(row) for row in rows.mappings()]
+
+
+def page(connection: Connection, part: Page) -> Found[AccountRecord]:
+    """Return a part of `list_all`."""
+    columns = tables.accounts.c
+    rows, after = read_page(connection, _all(), (columns.created_unix_ms, columns.name), part)
+    return Found([_record(row) for row in rows], after)
+
+
+def _all() -> Select[Any]:
     table, sealed = tables.accounts, tables.account_credentials
-    rows = connection.execute(
-        select(table, sealed.c.account.label("sealed_for"))
-        .join_from(table, sealed, sealed.c.account == table.c.name, isouter=True)
-        .order_by(table.c.created_unix_ms, table.c.name)
+    return select(table, sealed.c.account.label("sealed_for")).join_from(
+        table, sealed, sealed.c.account == table.c.name, isouter=True
     )
-    return [
-        AccountRecord(
-            account=from_row(Account, row),
-            is_sealed=row["sealed_for"] is not None,
-            created_unix_ms=row["created_unix_ms"],
-        )
-        for row in rows.mappings()
-    ]
+
+
+def _record(row: Row) -> AccountRecord:
+    return AccountRecord(
+        account=from_row(Account, row),
+        is_sealed=row["sealed_for"] is not None,
+        created_unix_ms=row["created_unix_ms"],
+    )
 
 
 def credential(connection: Connection, secrets: Secrets, name: str) -> str | None:
@@ -175,6 +188,8 @@ def _agreeing(
     connection: Connection, account: Account, is_sealed: bool, problems: list[Problem]
 ) -> Account:
     """Return `account` with aliases of models resolved; append where it disagrees with itself."""
+    if (account.key_env or "").upper().startswith(ENV_PREFIX):
+        problems.append(Problem("key_env", "is a variable of the gateway itself"))
     if account.key_env and is_sealed:
         problems.append(Problem("key_env", "comes with a credential of its own", "keep one"))
     if not account.key_env and not is_sealed and not is_loopback(account.base_url):

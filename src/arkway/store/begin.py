@@ -15,9 +15,9 @@ from pathlib import Path
 from arkway.store import keys
 from arkway.store.changes import change
 from arkway.store.engine import open_store
+from arkway.store.private_io import write_private
 from arkway.store.version import StoreRefused
 
-_PRIVATE_FILE = 0o600
 _ACTOR = "first start"
 
 
@@ -32,18 +32,8 @@ def begin(home: Path, key_file: Path, environ: Mapping[str, str]) -> str | None:
         if keys.count(now.connection):
             return None
         new = keys.create(now, {"name": "first"})
-        _write_private(key_file, new.text + "\n")
+        write_private(key_file, new.text + "\n")
         return new.text
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace `path` by a file only its owner can read."""
-    path.unlink(missing_ok=True)  # a wider mode, or a link, must not outlive this
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def main(arguments: list[str]) -> int:

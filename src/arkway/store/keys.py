@@ -15,7 +15,8 @@ from arkway.model.key_digest import digest_of_hash, key_digest
 from arkway.store import models, tables, tenants
 from arkway.store.changes import Change
 from arkway.store.entries import Key
-from arkway.store.problems import Problem, Refused, did_you_mean
+from arkway.store.paging import Found, Page, read_page
+from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
 from arkway.store.rows import Row, from_row, to_row
 from arkway.store.schema import read_entry
 from arkway.store.units import AMOUNT_RULE, EXPIRY_RULE, decimal, expiry, nano
@@ -168,7 +169,7 @@ def revoke(change: Change, name_or_id: str) -> KeyRecord:
 def get(connection: Connection, name_or_id: str) -> KeyRecord:
     """Return the key of this id, else the living one of this name.
 
-    Errors:  Refused, with the nearest name.
+    Errors:  NotFound, with the nearest name.
     """
     keys = tables.api_keys
     alive = keys.c.revoked_unix_ms.is_(None)
@@ -178,7 +179,7 @@ def get(connection: Connection, name_or_id: str) -> KeyRecord:
             return _record(row)
     near = connection.scalars(select(keys.c.name).where(alive).limit(1000))
     hint = did_you_mean(name_or_id, near)
-    raise Refused(Problem("key", "is not a key here", hint if hint.startswith("did") else ""))
+    raise NotFound(Problem("key", "is not a key here", hint if hint.startswith("did") else ""))
 
 
 def list_all(connection: Connection, *, with_revoked: bool = False) -> list[KeyRecord]:
@@ -188,6 +189,31 @@ def list_all(connection: Connection, *, with_revoked: bool = False) -> list[KeyR
     if not with_revoked:
         query = query.where(keys.c.revoked_unix_ms.is_(None))
     return [_record(row) for row in connection.execute(query).mappings()]
+
+
+def page(
+    connection: Connection,
+    part: Page,
+    *,
+    with_revoked: bool = False,
+    where: Mapping[str, str] | None = None,
+) -> Found[KeyRecord]:
+    """Return a part of the keys, in the order they were made.
+
+    Shapes:  where: column -> the value it has: `tenant`, `name`.
+    """
+    keys = tables.api_keys
+    query = select(keys).where(*(keys.c[name] == value for name, value in (where or {}).items()))
+    if not with_revoked:
+        query = query.where(keys.c.revoked_unix_ms.is_(None))
+    rows, after = read_page(connection, query, (keys.c.created_unix_ms, keys.c.id), part)
+    return Found([_record(row) for row in rows], after)
+
+
+def name_of(connection: Connection, key_id: str) -> str | None:
+    """Return what the key of this id is called, or was; None: there never was one."""
+    keys = tables.api_keys
+    return connection.scalar(select(keys.c.name).where(keys.c.id == key_id))
 
 
 def count(connection: Connection) -> int:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, insert, select, update
 from arkway.store import tables
 from arkway.store.changes import Change
 from arkway.store.entries import Model
-from arkway.store.problems import Problem, Refused, did_you_mean
+from arkway.store.paging import Found, Page, read_page
+from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
 from arkway.store.rows import from_row, to_row
 from arkway.store.schema import read_entry
 
@@ -61,14 +62,14 @@ def _fixed_name(raw: Mapping[str, object]) -> list[Problem]:
 def get(connection: Connection, name: str) -> Model:
     """Return the model of this name or alias.
 
-    Errors:  Refused, with the nearest name.
+    Errors:  NotFound, with the nearest name.
     """
     models = list_all(connection)
     for model in models:
         if name == model.name or name in model.aliases:
             return model
     hint = did_you_mean(name, (model.name for model in models))
-    raise Refused(Problem("model", "is not a model here", hint))
+    raise NotFound(Problem("model", "is not a model here", hint))
 
 
 def list_all(connection: Connection) -> list[Model]:
@@ -77,6 +78,14 @@ def list_all(connection: Connection) -> list[Model]:
         select(tables.models).order_by(tables.models.c.created_unix_ms, tables.models.c.name)
     )
     return [from_row(Model, row) for row in rows.mappings()]
+
+
+def page(connection: Connection, part: Page) -> Found[Model]:
+    """Return a part of `list_all`."""
+    table = tables.models
+    order = (table.c.created_unix_ms, table.c.name)
+    rows, after = read_page(connection, select(table), order, part)
+    return Found([from_row(Model, row) for row in rows], after)
 
 
 def named(

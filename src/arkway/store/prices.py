@@ -9,6 +9,7 @@ from arkway.model.catalogue import Price
 from arkway.store import models, tables
 from arkway.store.builtin import CURRENCY
 from arkway.store.changes import Change
+from arkway.store.paging import Found, Page, read_page
 from arkway.store.problems import Problem, Refused, did_you_mean
 from arkway.store.units import AMOUNT_RULE, decimal, nano
 
@@ -103,6 +104,23 @@ def history(connection: Connection, model: str) -> list[PriceRecord]:
         select(prices).where(prices.c.model == model).order_by(prices.c.version.desc())
     )
     return [PriceRecord(**row) for row in rows.mappings()]
+
+
+def current_page(connection: Connection, part: Page) -> Found[PriceRecord]:
+    """Return a part of the prices in force, in the order of the models' names."""
+    prices = tables.prices
+    newest = select(func.max(prices.c.version)).group_by(prices.c.model)
+    query = select(prices).where(prices.c.version.in_(newest))
+    rows, after = read_page(connection, query, (prices.c.model,), part)
+    return Found([PriceRecord(**row) for row in rows], after)  # type: ignore[arg-type]
+
+
+def history_page(connection: Connection, model: str, part: Page) -> Found[PriceRecord]:
+    """Return a part of `history`."""
+    prices = tables.prices
+    query = select(prices).where(prices.c.model == model)
+    rows, after = read_page(connection, query, (prices.c.version,), part, newest_first=True)
+    return Found([PriceRecord(**row) for row in rows], after)  # type: ignore[arg-type]
 
 
 def all_versions(connection: Connection) -> dict[int, Price]:

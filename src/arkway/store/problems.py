@@ -30,6 +30,10 @@ class Refused(Exception):
         self.problems = problems
 
 
+class NotFound(Refused):
+    """What was to be shown or changed is not here."""
+
+
 def nearest(name: str, candidates: Iterable[str], *, cutoff: float = _CLOSE_ENOUGH) -> str | None:
     """Return the candidate most like `name`, ignoring case; None when none is close."""
     by_folded = {candidate.casefold(): candidate for candidate in candidates}

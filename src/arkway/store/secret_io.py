@@ -16,11 +16,13 @@ SECRET_VARIABLE = "ARKWAY_SECRET_KEY"  # noqa: S105 - the variable's name
 FILE_NAME = "secret-key"
 # 32 random bytes as text are 43 characters; fewer than this is a word somebody chose.
 MIN_CHARACTERS = 32
+# 32 random hexadecimal digits have fewer than this once in a million; a repeated word has it often.
+MIN_DIFFERENT = 8
 _DERIVED_BYTES = 32
 
 
 class WeakSecretError(StoreRefused):
-    """The given secret is too short to be one; the message is one line."""
+    """The given secret is too short or too uniform to be one; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Secrets:
     api_keys: bytes = field(repr=False)  # of the HMAC by which callers' keys are kept
     credentials: bytes = field(repr=False)  # of the AES-GCM over upstream credentials
     affinity: bytes = field(repr=False)  # of the hash that places conversations
+    admin: bytes = field(repr=False)  # of the HMAC over admin tokens and browser sessions
     check: str = field(repr=False)  # tells this secret from another one; opens nothing
 
 
@@ -39,6 +42,7 @@ def derived(secret: bytes) -> Secrets:
         api_keys=_sub_key(secret, b"api-keys"),
         credentials=_sub_key(secret, b"credentials"),
         affinity=_sub_key(secret, b"affinity"),
+        admin=_sub_key(secret, b"admin"),
         check=_sub_key(secret, b"check").hex(),
     )
 
@@ -56,13 +60,13 @@ def gateway_secrets(home: Path, environ: Mapping[str, str], *, make: bool = True
     """Return the keys of this gateway; its secret is made at the first start.
 
     Shapes:  make: whether a secret that is not there may be made.
-    Errors:  WeakSecretError for one that is too short; StoreRefused for one that is not there and
+    Errors:  WeakSecretError for one that can be guessed; StoreRefused for one that is not there and
              may not be made; OSError when it cannot be read or kept.
     """
     text = environ.get(SECRET_VARIABLE, "")
     if not text:
         text = _kept(home / FILE_NAME, make=make)
-    if len(text) < MIN_CHARACTERS:
+    if len(text) < MIN_CHARACTERS or len(set(text)) < MIN_DIFFERENT:
         raise WeakSecretError(
             f"{SECRET_VARIABLE} must have at least {MIN_CHARACTERS} random characters"
         )

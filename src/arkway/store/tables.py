@@ -25,6 +25,7 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
 
@@ -166,4 +167,37 @@ audit_log = Table(
     Column("after", Text, nullable=False),
     Index("ix_audit_log_noun", "noun", "noun_id"),
     sqlite_autoincrement=True,
+)
+
+# What opens the admin API; callers' keys never do. A revoked token stays, for the audit log.
+admin_tokens = Table(
+    "admin_tokens",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("expires_unix_s", BigInteger),
+    Column("created_unix_ms", BigInteger, nullable=False),
+    Column("revoked_unix_ms", BigInteger),
+    Index(
+        "uq_admin_tokens_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_unix_ms IS NULL"),
+        postgresql_where=text("revoked_unix_ms IS NULL"),
+    ),
+)
+
+# Browsers that have logged in with a token. A session that ended is gone.
+admin_sessions = Table(
+    "admin_sessions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),  # of what the cookie holds
+    Column("token_id", String(32), ForeignKey("admin_tokens.id"), nullable=False, index=True),
+    Column("address", String(64), nullable=False),
+    Column("created_unix_ms", BigInteger, nullable=False),
+    Column("seen_unix_ms", BigInteger, nullable=False),
+    Column("ends_unix_ms", BigInteger, nullable=False),  # whatever happens
 )

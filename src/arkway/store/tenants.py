@@ -1,13 +1,15 @@
 """Who holds keys? Tenants: made once, named by their keys for ever."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from arkway.store import tables
 from arkway.store.changes import Change
 from arkway.store.entries import Tenant
-from arkway.store.problems import Problem, Refused
+from arkway.store.paging import Found, Page, read_page
+from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
 from arkway.store.schema import read_entry
 
 
@@ -36,17 +38,36 @@ def names(connection: Connection) -> set[str]:
 
 def list_all(connection: Connection) -> list[dict[str, object]]:
     """Return the tenants in the order of their names, each with its number of living keys."""
+    found = connection.execute(_counted().order_by(tables.tenants.c.name)).mappings()
+    return [dict(row) for row in found]
+
+
+def get(connection: Connection, name: str) -> dict[str, object]:
+    """Return the tenant of this name, as `list_all` has it.
+
+    Errors:  NotFound, with the nearest name.
+    """
+    row = connection.execute(_counted().where(tables.tenants.c.name == name)).mappings().first()
+    if row is None:
+        hint = did_you_mean(name, names(connection))
+        raise NotFound(Problem("tenant", "is not a tenant here", hint))
+    return dict(row)
+
+
+def page(connection: Connection, part: Page) -> Found[dict[str, object]]:
+    """Return a part of `list_all`."""
+    rows, after = read_page(connection, _counted(), (tables.tenants.c.name,), part)
+    return Found([dict(row) for row in rows], after)  # type: ignore[call-overload]  # a mapping
+
+
+def _counted() -> Select[Any]:
     keys = tables.api_keys
     alive = keys.c.revoked_unix_ms.is_(None)
     counted = (
         select(keys.c.tenant, func.count().label("living")).where(alive).group_by(keys.c.tenant)
     ).subquery()
     tenants = tables.tenants
-    found = connection.execute(
-        select(tenants.c.name, tenants.c.created_unix_ms, func.coalesce(counted.c.living, 0))
-        .join_from(tenants, counted, counted.c.tenant == tenants.c.name, isouter=True)
-        .order_by(tenants.c.name)
+    count = func.coalesce(counted.c.living, 0).label("keys")
+    return select(tenants.c.name, tenants.c.created_unix_ms, count).join_from(
+        tenants, counted, counted.c.tenant == tenants.c.name, isouter=True
     )
-    return [
-        {"name": name, "created_unix_ms": created, "keys": count} for name, created, count in found
-    ]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-SCHEMA = "0001"  # the newest migration
+SCHEMA = "0002"  # the newest migration
 STORE_NAME = "store.db"
 # Rows of `settings`.
 SECRET_CHECK = "secret_check"  # noqa: S105 - the row's name

@@ -13,7 +13,10 @@ from arkway.cli.serve import ServeFlags, options_of, parse_flags
 
 words = st.text(st.characters(codec="ascii"), max_size=6)
 arguments = st.lists(
-    st.sampled_from(["--local", "--host", "--port", "--ops-port", "--config", "--model", "--help"])
+    st.sampled_from(
+        ["--local", "--host", "--port", "--ops-port", "--control-port", "--control-host"]
+    )
+    | st.sampled_from(["--config", "--model", "--help"])
     | st.sampled_from(["--port=1", "--host=h", "--model=", "--local=1", "--", "-", "0", "8080"])
     | words,
     max_size=5,
@@ -47,6 +50,8 @@ def test_every_flag_is_understood_without_typer():
         *("--host", "::1"),
         "--port=0",
         *("--ops-port", "65535"),
+        *("--control-host", "127.0.0.2"),
+        *("--control-port", "9081"),
         *("--config", "c.toml"),
     ]
 
@@ -58,6 +63,8 @@ def test_every_flag_is_understood_without_typer():
         host="::1",
         port=0,
         ops_port=65535,
+        control_host="127.0.0.2",
+        control_port=9081,
         config=Path("c.toml"),
     )
     assert None not in dataclasses.astuple(flags)

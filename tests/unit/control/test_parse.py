@@ -31,7 +31,7 @@ def test_values_come_out_in_their_types():
     ("text", "problem"),
     [
         ("[server]\nprot = 1", "server.prot: unknown setting; did you mean server.port?"),
-        ("port = 1", "port: unknown setting; did you mean server.port?"),
+        ("port = 1", "port: unknown setting; did you mean server.port or control.port?"),
         (
             "max_connections = 1",
             (

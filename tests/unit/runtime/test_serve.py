@@ -34,6 +34,7 @@ def start(capsys, home, text=None, **options):
     if text is not None:
         (home / "arkway.toml").write_text(text)
     overrides = {"server.host": "127.0.0.1", "server.port": 0, "server.ops_port": 0}
+    overrides["control.enabled"] = False
     overrides |= options.pop("overrides", {})
     status = run(ServeOptions(home=home, overrides=overrides, **options))
     out, err = capsys.readouterr()
