@@ -25,7 +25,7 @@ class RoutingPolicy(msgspec.Struct, frozen=True):
     exploration: float = 0.01  # share of calls that test again whether they do
 
     # Limits.
-    limit_margin: float = 0.96  # of a limit is used: an upstream's estimates may be above ours
+    limit_margin: float = 0.97  # of a limit is used: an upstream's estimates may be above ours
     limit_decrease: float = 0.95  # of what was in use when an account said 429
     limit_increase: float = 0.02  # a minute, back towards the configured limit
 

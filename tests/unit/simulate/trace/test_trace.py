@@ -122,7 +122,7 @@ def test_without_ids_and_with_a_hot_prompt_too(short):
 
 
 def test_limits_are_never_provoked(short):
-    result = replay(short, Plan(headroom=1.5, has_header=False))
+    result = replay(short, Plan(headroom=1.6, has_header=False))
 
     assert result.provoked_429 == 0
     assert result.failed == 0
