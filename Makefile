@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check fmt lint types imports docs shape cov bench soak-ledger soak-disk soak-mixed soak-faults wheel fixtures lock clean
+.PHONY: help install run demo test check fmt lint types imports docs shape cov bench bench-routing soak-ledger soak-disk soak-mixed soak-faults wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ cov: .venv/checkable  ## Line and branch coverage of the unit tests
 
 bench: .venv/installed  ## Measure beside nginx with a comparison program: COMPARE=PATH
 	@$(BIN)/python bench/beside_nginx.py $(COMPARE)
+
+bench-routing: .venv/installed  ## Measure routing by a trace, against its goals: TRACE=PATH
+	@$(BIN)/python bench/routing.py $(TRACE)
 
 soak-ledger: .venv/installed  ## Kill the gateway KILLS times under load; compare three witnesses
 	@$(BIN)/python tests/soak/soak_ledger.py $(or $(KILLS),50)

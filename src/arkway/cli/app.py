@@ -14,6 +14,7 @@ from arkway import __version__
 from arkway.cli import chat, config, docs, sim
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
+from arkway.cli import simulate as simulation
 from arkway.cli.flags import (
     ConfigFlag,
     ControlHostFlag,
@@ -28,7 +29,16 @@ from arkway.store.problems import Refused
 from arkway.store.version import StoreRefused
 
 _SERVER = Server()  # the defaults, for the help
-_WITHOUT_STORE = ("chat", "serve", "version", "config", "docs", "sim", "control")
+_WITHOUT_STORE = (
+    "chat",
+    "serve",
+    "version",
+    "config",
+    "docs",
+    "sim",
+    "simulate",
+    "control",
+)
 _INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
 app = typer.Typer(
@@ -153,6 +163,15 @@ app.command("explain", epilog=examples("arkway explain 0198c6a1-7e44-7b21-9f05-2
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(docs.app, name="docs")
 app.add_typer(sim.app, name="sim")
+app.command(
+    "simulate",
+    epilog=examples(
+        "arkway simulate --compare             # a synthetic hour of chat",
+        "arkway simulate --trace trace.jsonl --accounts 16 --headroom 1.6 --no-header",
+        "arkway simulate --trace trace.jsonl --plan --rpm 500 --tpm 800000",
+        "arkway simulate --trace trace.jsonl --kill-account-at-s 1200 --out killed",
+    ),
+)(simulation.simulate)
 
 
 @app.command()

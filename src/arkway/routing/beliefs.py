@@ -27,6 +27,7 @@ class Beliefs(msgspec.Struct, eq=False):
     home: int = -1  # of the identity the caller gave; -1: none is known
     identity: Entry | None = None  # of that identity
     deepest: Entry | None = None  # the key with a home that stands for most of the prompt
+    is_agreed: bool = False  # nothing is known: it is where all nodes hash the prompt to
 
 
 NO_BELIEFS = Beliefs()

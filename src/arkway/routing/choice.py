@@ -13,10 +13,13 @@ from arkway.routing.knowledge import Knowledge
 from arkway.routing.lease import Affinity, Refusal, Slot, Why
 from arkway.routing.policy import RoutingPolicy
 from arkway.routing.score import Scored, rendezvous, score, settle_tie, uses
+from arkway.routing.window import WINDOW_S
 
 NEW_BELOW = 0.3  # of a prompt, times its strength: less than this is no reason to be anywhere
 _AGAIN_S = 1.0  # after which a call may be tried again
 _OPERATOR_S = 5.0  # the same where an operator has to act
+_SOON_S = 0.01
+_KEPT_S = 0.25
 _GO, _PROBE = May.GO, May.PROBE
 _HOME, _SPILL, _NEW, _NONE = Affinity.HOME, Affinity.SPILL, Affinity.NEW, Affinity.NONE
 _AGREED = 0.6  # what the account counts that nodes agree on by hashing, while they share nothing
@@ -40,6 +43,8 @@ class Turn(msgspec.Struct, frozen=True, eq=False):
     is_first: bool = False  # nothing was decided about it before
     waits: bool = False  # it may wait for the account with its cache
     waited_for: Slot | None = None  # it has waited for this account, whose room is its own
+    only_home: bool = False  # others wait for any account: it may go to its own alone
+    overtakes: bool = False  # it has waited long: room that is kept for others is its own too
 
 
 class Chosen(msgspec.Struct, eq=False):
@@ -117,23 +122,48 @@ def choose_among(knowledge: Knowledge, ask: Ask, among: Among, now_s: float, tur
     if not among.usable:
         return _nobody(among, now_s)
     policy = knowledge.policy
+    if knowledge.deaf_nodes:
+        deaf_s = now_s - knowledge.deaf_since_s
+        _guess_elsewhere(among.usable, knowledge.deaf_nodes, deaf_s, now_s)
     used = uses(among.usable, tokens, now_s)
     if ask.root is None:
         beliefs, strong = NO_BELIEFS, 0.0
     else:
         beliefs = _beliefs(knowledge, ask, among, now_s, counts=is_first)
         strong = strength(beliefs.deepest, now_s, policy.branch_half_life_s, counts=is_first)
+        if knowledge.deaf_nodes and strong * max(beliefs.shares.values(), default=0.0) < NEW_BELOW:
+            strong = _agree(ask, among, beliefs)
     explores = bool(beliefs.shares) and turn.draw() < policy.exploration
-    scored = score(among.usable, beliefs, strong, used, policy, explores=explores)
+    scored = score(among.usable, beliefs, strong, used, policy, now_s, explores=explores)
     settle_tie(scored, ask.root, int(now_s * 1e6) if ask.root is None else 0)
     chosen = _pick(ask, scored, strong, now_s, (knowledge, turn))
     chosen.scores, chosen.left_out = tuple(scored), among.left_out
     if chosen.slot is not None:
         number = chosen.slot.number
-        chosen.believed = beliefs.shares.get(number, 0.0)
+        if not beliefs.is_agreed:
+            chosen.believed = beliefs.shares.get(number, 0.0)
         chosen.age_s = beliefs.ages_s.get(number, 0.0)
         chosen.affinity = _label(ask, beliefs, chosen.slot)
     return chosen
+
+
+def _guess_elsewhere(slots: list[Slot], nodes: int, deaf_s: float, now_s: float) -> None:
+    """Guess what other nodes use while they cannot be heard: each as this one does in the mean.
+
+    Callers are spread over nodes evenly, and every node spreads its calls over accounts alike. What
+    the others used until the silence began leaves the window within a minute.
+    """
+    unheard = min(deaf_s / WINDOW_S, 1.0)  # the part of the window that is silent
+    tokens = requests = 0.0
+    for slot in slots:
+        window = slot.gauge.window
+        window.forget(now_s)
+        tokens += window.tokens
+        requests += window.requests
+    others = (nodes - 1) * unheard / (1 + (nodes - 1) * (1 - unheard)) / len(slots)
+    for slot in slots:
+        slot.gauge.elsewhere_tokens = tokens * others
+        slot.gauge.elsewhere_requests = requests * others
 
 
 def _nobody(among: Among, now_s: float) -> Chosen:
@@ -160,13 +190,17 @@ def _beliefs(
             shares[number] = share * survival.part(ages[number])
     if beliefs.identity is not None:
         _bound_identity(ask, beliefs, among, policy, now_s, counts=counts)
-    if knowledge.has_lost_shared and max(shares.values(), default=0.0) < NEW_BELOW:
-        root = ask.root
-        assert root is not None, "asked for by the caller"
-        agreed = max(among.usable, key=lambda slot: rendezvous(root, slot))
-        shares[agreed.number] = _AGREED
-        ages[agreed.number] = 0.0
     return beliefs
+
+
+def _agree(ask: Ask, among: Among, beliefs: Beliefs) -> float:
+    """Believe in the account that every node hashes this prompt to; return its strength."""
+    root = ask.chain.root or ask.conversation  # prompts that begin alike belong together
+    assert root is not None, "asked for by the caller"
+    agreed = max(among.usable, key=lambda slot: rendezvous(root, slot))
+    beliefs.shares, beliefs.ages_s = {agreed.number: _AGREED}, {agreed.number: 0.0}
+    beliefs.is_agreed = True
+    return 1.0
 
 
 def _bound_identity(
@@ -204,35 +238,76 @@ def _pick(
 ) -> Chosen:
     """Return the best that has room, or the home that is worth waiting for."""
     knowledge, turn = context
-    waited_for = turn.waited_for
     policy = knowledge.policy
     tokens = ask.input_tokens + ask.output_tokens
     best, believed = scored[0][0], scored[0][1]
-    in_order = scored
-    if strong * believed < NEW_BELOW:
-        if len(scored) > 1 and scored[0][2] > policy.new_conversation_ceiling:
-            ceiling = policy.new_conversation_ceiling
-            in_order = [one for one in scored if one[2] <= ceiling]
-            in_order += [one for one in scored if one[2] > ceiling]
-    elif turn.waits and not _has_room(best, tokens, now_s, waited_for):
-        saved_s = believed * ask.input_tokens / knowledge.prefill_tokens_per_s
-        patience_s = min(policy.home_wait_s, saved_s, ask.patient_until_s - now_s)
-        wait_s = best.gauge.room_in_s(tokens, now_s)
-        if wait_s <= patience_s:
-            return Chosen(home=best, home_wait_s=wait_s, home_patience_s=patience_s)
-    for one in in_order:
-        if _has_room(one[0], tokens, now_s, waited_for):
-            return Chosen(one[0])
-    room_in_s = min([one[0].gauge.room_in_s(tokens, now_s) for one in scored])
+    is_strong = strong * believed >= NEW_BELOW
+    if is_strong and _has_room(best, tokens, now_s, turn):
+        return Chosen(best)
+    if not turn.only_home:
+        for one in scored if is_strong else _below_ceiling(scored, policy):
+            if _has_room(one[0], tokens, now_s, turn):
+                if is_strong and turn.waits:
+                    waits = _home(best, believed, 0.0, ask, now_s, knowledge)
+                    if waits is not None:
+                        return waits
+                return Chosen(one[0])
+    room_in_s = min([_room_in_s(one[0], tokens, now_s, turn) for one in scored])
     if room_in_s == inf:  # above the limit of a whole minute, everywhere
-        return Chosen(room_in_s=inf, refusal=Refusal(Why.LIMITED, 60.0))
+        return Chosen(room_in_s=inf, refusal=Refusal(Why.LIMITED, WINDOW_S))
+    if is_strong and turn.waits:
+        waits = _home(best, believed, room_in_s, ask, now_s, knowledge)
+        if waits is not None:
+            return waits
     return Chosen(room_in_s=room_in_s)
 
 
-def _has_room(slot: Slot, tokens: int, now_s: float, waited_for: Slot | None) -> bool:
+def _below_ceiling(scored: list[Scored], policy: RoutingPolicy) -> list[Scored]:
+    """Put accounts that have room to spare first: the rest is for conversations that live there."""
+    ceiling = policy.new_conversation_ceiling
+    if scored[0][2] <= ceiling:
+        return scored
+    below = [one for one in scored if one[2] <= ceiling]
+    return below + [one for one in scored if one[2] > ceiling]
+
+
+def _home(
+    home: Slot,
+    believed: float,
+    others_s: float,
+    ask: Ask,
+    now_s: float,
+    knowledge: Knowledge,
+) -> Chosen | None:
+    """Return the home as worth waiting for: it saves more time than it costs, or None.
+
+    Units:   others_s: after which another account has room.
+    """
+    gauge = home.gauge
+    saved_s = believed * ask.input_tokens / knowledge.prefill_tokens_per_s
+    patience_s = others_s + min(knowledge.policy.home_wait_s, saved_s)
+    patience_s = min(patience_s, ask.patient_until_s - now_s)
+    tokens = ask.input_tokens + ask.output_tokens
+    wait_s = gauge.room_in_s(tokens + gauge.queued_tokens, now_s)
+    if gauge.queued and wait_s <= 0:
+        wait_s = _SOON_S
+    if wait_s > patience_s:
+        return None
+    return Chosen(home=home, home_wait_s=wait_s, home_patience_s=patience_s)
+
+
+def _room_in_s(slot: Slot, tokens: int, now_s: float, turn: Turn) -> float:
+    """Return when a call likely fits; room that is kept for others is looked at now and then."""
+    room_s = slot.gauge.room_in_s(tokens, now_s)
+    return max(room_s, _KEPT_S) if slot.gauge.queued and not turn.overtakes else room_s
+
+
+def _has_room(slot: Slot, tokens: int, now_s: float, turn: Turn) -> bool:
     """Whether a call fits now; the room of an account that calls wait for is theirs."""
     gauge = slot.gauge
-    if gauge.queued and (waited_for is None or gauge is not waited_for.gauge):
+    waited_for = turn.waited_for
+    is_its_own = turn.overtakes or (waited_for is not None and gauge is waited_for.gauge)
+    if gauge.queued and not is_its_own:
         return False
     return gauge.has_room(tokens, now_s)
 

@@ -16,7 +16,7 @@ from arkway.routing.policy import RoutingPolicy
 from arkway.routing.window import WINDOW_S, Bucket, Window
 
 _MEMORY = 0.1  # weight of the newest in means: the last ten or so decide
-_USUAL_TTFT_S = 1.0
+_LONG_S = 600.0  # half-life of what evens out what a minute cannot
 _MIN_LIMIT = 1.0
 # So few calls in a minute say nothing of a minute's limit: the account is used by others too, or
 # was just before. The upstream's own `Retry-After` is all there is to go by.
@@ -42,13 +42,18 @@ class Gauge:
         "configured",
         "count_429",
         "duration_s",
+        "elsewhere_requests",
+        "elsewhere_tokens",
         "in_flight",
         "input_tokens",
         "learned_s",
+        "long_s",
+        "long_tokens",
         "most_in_flight",
         "most_requests",
         "most_tokens",
         "queued",
+        "queued_tokens",
         "slowness",
         "ttft_s",
         "window",
@@ -61,6 +66,11 @@ class Gauge:
         self.window = Window()
         self.in_flight = 0
         self.queued = 0  # calls that wait for this account
+        self.queued_tokens = 0
+        self.elsewhere_tokens = 0.0  # likely in use by other nodes, while they cannot be heard
+        self.elsewhere_requests = 0.0
+        self.long_tokens = 0.0  # decayed over many minutes, as of `long_s`
+        self.long_s: float | None = None  # None: nothing was sent there yet
         self.blocked_until_s = -inf  # the upstream said: not before
         self.learned_s = -inf  # when a limit was last pulled down; -inf: none is
         self.count_429 = 0
@@ -89,9 +99,9 @@ class Gauge:
         window.forget(now_s)
         if self.in_flight >= self.most_in_flight or now_s < self.blocked_until_s:
             return False
-        if window.requests >= self.most_requests:
+        if window.requests + self.elsewhere_requests >= self.most_requests:
             return False
-        return window.tokens + tokens <= self.most_tokens or (
+        return window.tokens + self.elsewhere_tokens + tokens <= self.most_tokens or (
             # A learned limit may be wrong about a long prompt: let it show.
             not window.tokens and self.learned_s > -inf and not self.never_fits(tokens)
         )
@@ -105,8 +115,8 @@ class Gauge:
         """Return the largest used part of a limit, with one more call; 0 without limits."""
         window = self.window
         window.forget(now_s)
-        full = (window.tokens + tokens) / self.most_tokens
-        part = (window.requests + 1) / self.most_requests
+        full = (window.tokens + self.elsewhere_tokens + tokens) / self.most_tokens
+        part = (window.requests + self.elsewhere_requests + 1) / self.most_requests
         if part > full:
             full = part
         part = (self.in_flight + 1) / self.most_in_flight
@@ -122,8 +132,9 @@ class Gauge:
         window = self.window
         window.forget(now_s)
         wait_s = max(0.0, self.blocked_until_s - now_s)
-        requests_over = window.requests + 1 - self.most_requests
-        tokens_over = window.tokens + min(tokens, self.most_tokens) - self.most_tokens
+        requests_over = window.requests + self.elsewhere_requests + 1 - self.most_requests
+        tokens_over = window.tokens + self.elsewhere_tokens - self.most_tokens
+        tokens_over += min(tokens, self.most_tokens)
         if requests_over > 0 or tokens_over > 0:
             over = (int(max(requests_over, 0) + 0.999), int(max(tokens_over, 0) + 0.999))
             wait_s = max(wait_s, window.room_in_s(*over, now_s))
@@ -136,13 +147,25 @@ class Gauge:
         if self.learned_s > -inf:
             self._let_up(now_s)
         self.in_flight += 1
+        if self.long_s is not None:
+            self.long_tokens *= 0.5 ** ((now_s - self.long_s) / _LONG_S)
+        self.long_tokens += tokens
+        self.long_s = now_s
         return self.window.add(now_s, tokens)
+
+    def long_use(self, now_s: float) -> float:
+        """Return the decayed sum of tokens of many minutes."""
+        if self.long_s is None:
+            return 0.0
+        part: float = 0.5 ** ((now_s - self.long_s) / _LONG_S)
+        return self.long_tokens * part
 
     def settle(self, bucket: Bucket, reserved: int, used: int) -> None:
         """End a call: it used so many tokens."""
         self.in_flight -= 1
         assert self.in_flight >= 0, "a call ended twice"
         if used != reserved:
+            self.long_tokens += used - reserved
             self.window.settle(bucket, 0, used - reserved)
 
     def give_back(self, bucket: Bucket, reserved: int) -> None:
@@ -151,27 +174,44 @@ class Gauge:
         assert self.in_flight >= 0, "a call ended twice"
         self.window.settle(bucket, -1, -reserved)
 
-    def on_limited(self, which: Limited, retry_after_s: float | None, now_s: float) -> None:
-        """The upstream said 429: its limit is about what is in use, the ended call left out."""
+    def on_limited(
+        self, which: Limited, retry_after_s: float | None, now_s: float, *, is_alone: bool
+    ) -> None:
+        """The upstream said 429: its limit is about what is in use, the ended call left out.
+
+        With other nodes (not `is_alone`), of which less is seen than the upstream sees, the limit
+        is let down by a step from where it was, and the account left alone for a second.
+        """
         self.count_429 += 1
+        if not retry_after_s and not is_alone:
+            retry_after_s = 1.0
         if retry_after_s:
             until_s = now_s + min(retry_after_s, WINDOW_S)
             self.blocked_until_s = max(self.blocked_until_s, until_s)
-        window, decrease = self.window, self._policy.limit_decrease
+        window = self.window
         window.forget(now_s)
         if which is Limited.IN_FLIGHT:
-            seen = max(_MIN_LIMIT, float(self.in_flight))
-            self.most_in_flight = min(self.most_in_flight, seen)
+            self.most_in_flight = self._down(self.most_in_flight, self.in_flight, 1.0, is_alone)
         elif window.requests < _TELLING_CALLS:
             return
         elif which is Limited.REQUESTS:
-            seen = max(_MIN_LIMIT, window.requests * decrease)
-            self.most_requests = min(self.most_requests, seen)
-        else:
-            # Unknown: tokens, which long prompts exhaust first.
-            seen = max(_MIN_LIMIT, window.tokens * decrease)
-            self.most_tokens = min(self.most_tokens, seen)
+            seen = window.requests + self.elsewhere_requests
+            self.most_requests = self._down(
+                self.most_requests, seen, self._policy.limit_decrease, is_alone
+            )
+        else:  # unknown: tokens, which long prompts exhaust first
+            seen = window.tokens + self.elsewhere_tokens
+            self.most_tokens = self._down(
+                self.most_tokens, seen, self._policy.limit_decrease, is_alone
+            )
         self.learned_s = now_s
+
+    @staticmethod
+    def _down(most: float, seen: float, decrease: float, is_alone: bool) -> float:
+        down = seen * decrease
+        if not is_alone and most < inf:
+            down = max(down, most * 0.98)
+        return min(most, max(_MIN_LIMIT, down))
 
     def _let_up(self, now_s: float) -> None:
         """Raise learned limits by a part a minute, where they are what holds calls back."""

@@ -2,7 +2,8 @@
 
 All keys are the first 128 bits of SHA-256 over a seed, which is an HMAC of tenant and model with
 the server's secret: no prompt text and no caller's id can be read from one or guessed from one,
-and two tenants never meet. Lengths go before texts, so that no two prompts read alike.
+and two tenants never meet. A text's length goes behind it: no two prompts read alike to their ends,
+and two that begin alike do, within a text too.
 
 A *chain* has a key after the tools, after each message, and after each STEP_BYTES of a longer one.
 Two prompts that begin alike have the same keys as far as they do. Not all are made: the first,
@@ -125,9 +126,9 @@ def _canonical(message: CommonMessage | dict[str, Any]) -> bytes:
         return _text(role, content)
     rest = [content, message.get("name"), message.get("tool_calls"), message.get("tool_call_id")]
     text = _encode(rest)
-    return b"%b\0json %d\0%b" % (role.encode(), len(text), text)
+    return b"%b\0json %b\0end %d" % (role.encode(), text, len(text))
 
 
 def _text(role: str, content: str) -> bytes:
     text = content.encode("utf-8", "surrogatepass")
-    return b"%b\0%d\0%b" % (role.encode(), len(text), text)
+    return b"%b\0%b\0end %d" % (role.encode(), text, len(text))

@@ -1,5 +1,8 @@
 """What has been learned of prompts and caches? Homes, how long caches live, how fast they fill."""
 
+import msgspec
+
+from arkway.model.ids import AccountId
 from arkway.model.usage import Usage
 from arkway.routing.ask import Ask
 from arkway.routing.beliefs import Survival
@@ -14,6 +17,25 @@ _MEMORY = 0.05
 _WORKS = 0.1  # of what was believed: an account whose cache gives less says nothing about ages
 
 
+class Remembered(msgspec.Struct, frozen=True):
+    """Keys that an account has become a home of: what nodes tell each other."""
+
+    account: AccountId
+    shard: int
+    identity: bytes | None
+    keys: tuple[bytes, ...]
+    at_s: float
+
+
+class Used(msgspec.Struct, frozen=True):
+    """What a node has reserved at an account: the others count it too."""
+
+    account: AccountId
+    model: str
+    tokens: int
+    at_s: float
+
+
 class Knowledge:
     """What the pool has learned that is not about one account."""
 
@@ -22,7 +44,8 @@ class Knowledge:
         self.table = Table(policy.max_keys, policy.max_homes)
         self.prefill_tokens_per_s = _PREFILL_TOKENS_PER_S
         self._survivals: dict[str, Survival] = {}  # bounded by the models ever configured
-        self.has_lost_shared = False  # nodes share no table any more: they agree by hashing alone
+        self.deaf_since_s = 0.0
+        self.deaf_nodes = 0  # so many nodes cannot hear each other; 0: they can, or there is one
 
     def survival(self, model: str) -> Survival:
         """Return how long caches of a model live."""
@@ -33,10 +56,21 @@ class Knowledge:
 
     def remember(self, ask: Ask, account: int, now_s: float) -> None:
         """`account` has answered the prompt: it is a home of its beginnings."""
-        if ask.conversation is not None:
-            self._remember_identity(ask.shard, ask.conversation, account, now_s)
-        if ask.chain.kept:
-            self.table.add(ask.shard, ask.chain.kept, account, now_s)
+        self.add(ask.shard, ask.conversation, ask.chain.kept, account, now_s)
+
+    def add(
+        self,
+        shard: int,
+        identity: bytes | None,
+        keys: tuple[bytes, ...],
+        account: int,
+        now_s: float,
+    ) -> None:
+        """Add homes, of this node's calls or of another's."""
+        if identity is not None:
+            self._remember_identity(shard, identity, account, now_s)
+        if keys:
+            self.table.add(shard, keys, account, now_s)
 
     def _remember_identity(self, shard: int, key: bytes, account: int, now_s: float) -> None:
         """An identity has one home: where it was answered last."""

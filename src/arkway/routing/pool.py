@@ -20,7 +20,7 @@ from arkway.model.usage import Usage
 from arkway.routing.ask import Ask, Asker, Size
 from arkway.routing.choice import Chosen, Turn, choose_among, sort_out
 from arkway.routing.keys import answer_key
-from arkway.routing.knowledge import Knowledge
+from arkway.routing.knowledge import Knowledge, Remembered, Used
 from arkway.routing.lease import Affinity, Ejected, Lease, Refusal, Slot, Wait
 from arkway.routing.limited import which_limit
 from arkway.routing.overload import Overloads
@@ -64,6 +64,8 @@ class Pool:
         self._waits = Waits(policy, self)
         self._looked_at: tuple[AccountSpec, ...] = ()
         self._needs_size = True
+        self.on_remembered: Callable[[Remembered], None] | None = None  # to tell other nodes
+        self.on_used: Callable[[Used], None] | None = None
 
     # Before an attempt.
 
@@ -111,17 +113,19 @@ class Pool:
         if is_first:
             self.retries.on_call()
             self.hedges.on_call()
+        only_home = False
         if self._overloads or self._waits.queues:
-            held_until_s = self._held_until_s(ask.model.name, now_s, is_first=is_first)
-            if held_until_s is not None:
+            until_s = self._overloads.until_s(ask.model.name, now_s)
+            if until_s > now_s:
                 wait = Wait(ask, accounts, tried, now_s, self._end_s(ask, now_s))
-                return self._waits.enter(wait, max(held_until_s, now_s), may_wait=may_wait)
-        if len(slots) == 1 and is_first and ask.root is None:
+                return self._waits.enter(wait, until_s, may_wait=may_wait)
+            only_home = is_first and self._waits.has_any(ask.model.name)
+        if len(slots) == 1 and is_first and not only_home and ask.root is None:
             lease = self._at_once(ask, slots[0], now_s)
             if lease is not None:
                 return lease
         among = sort_out(slots, tried, now_s, self.policy, is_low_value=ask.is_low_value)
-        turn = Turn(self._draw, is_first, waits=is_first and may_wait)
+        turn = Turn(self._draw, is_first, waits=is_first and may_wait, only_home=only_home)
         chosen = choose_among(self.knowledge, ask, among, now_s, turn)
         if chosen.slot is not None:
             return self.lease(ask, chosen, now_s)
@@ -175,14 +179,6 @@ class Pool:
             return Lease(ask, slot, gauge.reserve(tokens, now_s), tokens, now_s, _NONE)
         return None
 
-    def _held_until_s(self, model: str, now_s: float, *, is_first: bool) -> float | None:
-        """Return until when a call has to stand back: for an overload, or for those before it."""
-        until_s = self._overloads.until_s(model, now_s)
-        if until_s > now_s:
-            return until_s
-        queue = self._waits.queues.get(model)
-        return now_s if queue is not None and is_first and queue.any else None
-
     def lease(self, ask: Ask, chosen: Chosen, now_s: float) -> Lease:
         """Reserve what was chosen."""
         slot = chosen.slot
@@ -204,6 +200,9 @@ class Pool:
             health = slot.health if slot.health.is_out else slot.model_health
             health.begin_probe()
             lease.probed = health
+        if self.on_used is not None:
+            account = slot.target.account.id
+            self.on_used(Used(account, ask.model.name, tokens, now_s))
         return lease
 
     # After it.
@@ -211,7 +210,35 @@ class Pool:
     def answered(self, lease: Lease, now_s: float) -> None:
         """The first token came: the prompt is cached there from now on. Called once at most."""
         lease.has_answered = True
-        self.knowledge.remember(lease.ask, lease.slot.number, now_s)
+        ask, slot = lease.ask, lease.slot
+        self.knowledge.remember(ask, slot.number, now_s)
+        if self.on_remembered is not None:
+            account = slot.target.account.id
+            self.on_remembered(
+                Remembered(account, ask.shard, ask.conversation, ask.chain.kept, now_s)
+            )
+
+    def merge_use(self, it: Used) -> None:
+        """Count what another node has reserved. Nodes share one clock, as far as seconds go."""
+        slot = self._slots.find(it.account, it.model)
+        if slot is not None:
+            slot.gauge.window.add(it.at_s, it.tokens)
+
+    def lose_others(self, nodes: int, now_s: float) -> None:
+        """Nodes cannot hear each other any more: so many, this one included."""
+        if not self.knowledge.deaf_nodes:
+            self.knowledge.deaf_since_s = now_s
+        self.knowledge.deaf_nodes = nodes
+
+    def hear_others(self) -> None:
+        """Nodes hear each other again."""
+        self.knowledge.deaf_nodes = 0
+        self._slots.forget_guesses()
+
+    def merge(self, it: Remembered) -> None:
+        """Take what another node has remembered. Nodes share one clock, as far as minutes go."""
+        number = self._slots.number(it.account)
+        self.knowledge.add(it.shard, it.identity, it.keys, number, it.at_s)
 
     def succeed(
         self,
@@ -273,7 +300,9 @@ class Pool:
                 length_s = health.on_failure(began_s, now_s, reason, self._draw())
                 return None if length_s is None else Ejected(length_s, reason)
             case ErrorClass.ACCOUNT_LIMITED:
-                gauge.on_limited(which_limit(reason), failure.error.retry_after_s, now_s)
+                is_alone = self.on_used is None and not self.knowledge.deaf_nodes
+                after_s = failure.error.retry_after_s
+                gauge.on_limited(which_limit(reason), after_s, now_s, is_alone=is_alone)
             case ErrorClass.POOL_LIMITED:
                 self._overloads.on_overload(
                     lease.ask.model.name, failure.error.retry_after_s, now_s, self._draw()
@@ -357,7 +386,8 @@ class Pool:
         ask = wait.ask
         slots = self._slots.of(ask.model, wait.accounts, now_s)
         among = sort_out(slots, wait.tried, now_s, self.policy, is_low_value=ask.is_low_value)
-        turn = Turn(self._draw, waited_for=waited_for)
+        has_waited_long = now_s - wait.since_s > self.policy.overtaken_s
+        turn = Turn(self._draw, waited_for=waited_for, overtakes=has_waited_long)
         return choose_among(self.knowledge, ask, among, now_s, turn)
 
     def overloaded_until_s(self, model: str, now_s: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import inf
 
 from arkway.routing.lease import Slot, Wait
-from arkway.routing.waiting import FairQueue
+from arkway.routing.waiting import FairQueue, cost
 
 
 class ModelQueue:
@@ -36,6 +36,7 @@ class ModelQueue:
                 queue = self.homes[home.number] = FairQueue(self._quantum)
             queue.push(wait)
             home.gauge.queued += 1
+            home.gauge.queued_tokens += cost(wait.ask)
             ends_s = min(wait.until_s, wait.home_until_s)
         if ends_s < self.soonest_end_s:
             self.soonest_end_s = ends_s
@@ -49,6 +50,7 @@ class ModelQueue:
         queue = self.homes[home.number]
         queue.remove(wait, is_served=is_served)
         home.gauge.queued -= 1
+        home.gauge.queued_tokens -= cost(wait.ask)
         if not queue:
             del self.homes[home.number]
 

@@ -1,10 +1,11 @@
 """Which account is best for this prompt? The score of every usable account. Pure, hot path.
 
-    score = s r - balance (u - mean u) / mean u - latency (slowness - mean) / mean
+    score = s r - balance (u - mean u) / mean u - long (v - mean v) / mean v
+                - latency (slowness - mean) / mean
 
 `r` is the part of the prompt believed to be cached there, `s` what that counts, `u` how full the
-account is. Ties go by rendezvous weight: nodes that know nothing agree, and an empty table means
-consistent hashing.
+account is now, `v` how used it was over many minutes. Ties go by rendezvous weight: nodes that know
+nothing agree, and an empty table means consistent hashing.
 """
 
 from hashlib import blake2b
@@ -53,12 +54,13 @@ def uses(slots: list[Slot], tokens: int, now_s: float) -> tuple[list[float], flo
     return found, sum(found) / len(found), False
 
 
-def score(
+def score(  # noqa: PLR0913 - the terms of one formula
     slots: list[Slot],
     beliefs: Beliefs,
     strength: float,
     used: tuple[list[float], float, bool],
     policy: RoutingPolicy,
+    now_s: float,
     *,
     explores: bool = False,
 ) -> list[Scored]:
@@ -69,8 +71,10 @@ def score(
     balance = policy.balance_weight / (mean if mean > least else least)
     slow_mean = sum([slot.gauge.slowness for slot in slots]) / len(slots)
     latency = policy.latency_weight / slow_mean
+    long_uses, long_mean = _long_uses(slots, now_s, is_limits=is_limits)
+    long_balance = policy.long_balance_weight / long_mean if long_mean else 0.0
     scored: list[Scored] = []
-    for slot, use in zip(slots, uses_, strict=True):
+    for slot, use, long_use in zip(slots, uses_, long_uses, strict=True):
         gauge = slot.gauge
         believed = shares.get(slot.number, 0.0) if shares else 0.0
         worth = strength * believed
@@ -79,12 +83,32 @@ def score(
         if worth and not explores and is_unpaid(slot, policy):
             worth *= policy.unpaid_affinity
         slow = gauge.slowness - slow_mean
-        points = worth - balance * (use - mean)
+        points = worth - balance * (use - mean) - long_balance * (long_use - long_mean)
         if slow > 0:
             points -= latency * (slow if slow < _MOST_SLOW * slow_mean else _MOST_SLOW * slow_mean)
         scored.append((slot, believed, use if is_limits else 0.0, points))
     scored.sort(key=_points, reverse=True)
     return scored
+
+
+def _long_uses(slots: list[Slot], now_s: float, *, is_limits: bool) -> tuple[list[float], float]:
+    """Return how used each account was over many minutes, and the mean.
+
+    An account to which nothing was sent yet owes nothing: it counts as the mean.
+    """
+    found, total, count = [], 0.0, 0
+    for slot in slots:
+        gauge = slot.gauge
+        if gauge.long_s is None:
+            found.append(-1.0)
+            continue
+        use = gauge.long_use(now_s)
+        use /= gauge.most_tokens if is_limits else slot.target.account.weight
+        found.append(use)
+        total += use
+        count += 1
+    mean = total / count if count else 0.0
+    return [mean if use < 0 else use for use in found], mean
 
 
 def is_unpaid(slot: Slot, policy: RoutingPolicy) -> bool:

@@ -109,6 +109,15 @@ class Slots:
         self._slots[key] = slot
         return slot
 
+    def find(self, account_id: AccountId, model: str) -> Slot | None:
+        """Return the slot of an account for a model, if it was ever asked for."""
+        return self._slots.get((account_id, model))
+
+    def forget_guesses(self) -> None:
+        """Forget what other nodes were guessed to use."""
+        for slot in self._slots.values():
+            slot.gauge.elsewhere_tokens = slot.gauge.elsewhere_requests = 0.0
+
     def all(self) -> list[tuple[str, Slot]]:
         """Return every slot of the newest accounts, with its model's public name."""
         newest = {account.id for account in self.accounts}

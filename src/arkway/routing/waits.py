@@ -10,7 +10,7 @@ from arkway.routing.policy import RoutingPolicy
 from arkway.routing.queues import ModelQueue, homes_of
 from arkway.routing.waiting import FairQueue
 
-_SOON_S = 0.005  # a guess of a reset that has passed is looked at again no sooner
+_SOON_S = 0.02  # a guess of a reset that has passed is looked at again no sooner
 _LOOK_S = 0.25  # the head of a queue is looked at so often at least: guesses err
 
 Done = list[tuple[Wait, Lease | Refusal]]
@@ -43,6 +43,11 @@ class Waits:
         queue = self.queues.get(model)
         return 0 if queue is None else len(queue)
 
+    def has_any(self, model: str) -> bool:
+        """Whether calls of a model wait for any account."""
+        queue = self.queues.get(model)
+        return queue is not None and bool(queue.any)
+
     def enter(self, wait: Wait, look_at_s: float, *, may_wait: bool) -> Wait | Refusal:
         """Queue a call; refuse it where it would wait for nothing, or too many wait."""
         now_s, model = wait.since_s, wait.ask.model.name
@@ -65,6 +70,8 @@ class Waits:
             self._take_out(self.queues[model], wait, is_served=False)
             if not self.queues[model]:
                 del self.queues[model]
+            if not self.queues:
+                self.wake_at_s = inf
 
     def wake(self, now_s: float) -> Done:
         """End the waits that can end now."""
