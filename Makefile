@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check fmt lint types imports docs shape cov bench bench-routing soak-ledger soak-disk soak-mixed soak-faults wheel fixtures lock clean
+.PHONY: help install run demo test check fmt lint types imports docs shape cov bench bench-routing soak-ledger soak-disk soak-mixed soak-faults soak-replay wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ soak-disk: .venv/testable  ## Cut the ledger's power POINTS times, refuse its wr
 
 soak-mixed: .venv/testable  ## Make CALLS calls of every kind; compare the ledger with the upstream's log
 	@$(BIN)/python tests/soak/soak_mixed.py $(or $(CALLS),100000)
+
+soak-replay: .venv/testable  ## Replay TRACE, SPEED times as fast (30), through a gateway and simulated accounts
+	@$(BIN)/python tests/soak/soak_replay.py $(TRACE) $(or $(SPEED),30) $(ARGS)
 
 wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist

@@ -49,12 +49,13 @@ class Lab:
         assert isinstance(lease, Lease), lease
         return lease
 
-    def serve(self, ask=None, cached=0, seconds=0.0):
-        """One call from start to end; return its lease."""
+    def serve(self, ask=None, cached=0, seconds=0.0, ttft_s=0.3):
+        """One call from start to end; return its lease. `ttft_s` may depend on the lease."""
         lease = self.lease(ask)
         self.now_s += seconds
         usage = Usage(lease.ask.input_tokens, cached, lease.ask.output_tokens)
-        self.pool.succeed(lease, usage, 0.3, self.now_s)
+        ttft_s = ttft_s(lease) if callable(ttft_s) else ttft_s
+        self.pool.succeed(lease, usage, ttft_s, self.now_s)
         return lease
 
     def fail_at(self, name, failure=None, model=M):

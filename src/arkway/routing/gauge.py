@@ -54,6 +54,7 @@ class Gauge:
         "most_tokens",
         "queued",
         "queued_tokens",
+        "slow_s",
         "slowness",
         "ttft_s",
         "window",
@@ -76,6 +77,7 @@ class Gauge:
         self.count_429 = 0
         self.ttft_s = 0.0  # mean time to first token; 0: none was seen
         self.duration_s = 0.0  # mean length of a call
+        self.slow_s = -inf  # when that was last learned
         self.slowness = 1.0  # time to first token, as a multiple of what its prompt should need
         self.input_tokens = 0.0  # decayed sums: the share of input that was cached
         self.cached_tokens = 0.0
@@ -241,13 +243,16 @@ class Gauge:
                 self.most_in_flight * factor + 0.01, inf if top is None else top
             )
 
-    def learn_answer(self, ttft_s: float | None, duration_s: float, expected_s: float) -> None:
+    def learn_answer(
+        self, ttft_s: float | None, duration_s: float, expected_s: float, now_s: float
+    ) -> None:
         """Take one answer's times into account."""
         self.duration_s += (duration_s - self.duration_s) * (_MEMORY if self.duration_s else 1.0)
         if ttft_s is not None:
             self.ttft_s += (ttft_s - self.ttft_s) * (_MEMORY if self.ttft_s else 1.0)
             slow = min(ttft_s / expected_s, 10.0)
-            self.slowness += (slow - self.slowness) * _MEMORY
+            self.slowness += (slow - self.slowness) * (_MEMORY if self.slow_s > -inf else 1.0)
+            self.slow_s = now_s
 
     def learn_cache(self, believed: float, input_tokens: int, cached_tokens: int) -> None:
         """Compare what was believed to be cached with what was. Shapes: believed: 0 to 1."""

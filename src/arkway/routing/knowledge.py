@@ -96,4 +96,4 @@ class Knowledge:
                 self.prefill_tokens_per_s += (rate - self.prefill_tokens_per_s) * _MEMORY
             lease.slot.ttfts.learn(ttft_s)
         expected_s = _BASE_TTFT_S + fresh / self.prefill_tokens_per_s
-        gauge.learn_answer(ttft_s, now_s - lease.began_s, expected_s)
+        gauge.learn_answer(ttft_s, now_s - lease.began_s, expected_s, now_s)

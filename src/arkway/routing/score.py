@@ -20,6 +20,10 @@ _SCALE = 2.0**64
 _TIE = 1e-9
 _LEAST_USE = 0.02  # of a limit: below it, differences in use are noise
 _MOST_SLOW = 3.0
+# Of what a prompt should need to its first token: below it, differences are noise.
+_LEAST_SLOW = 0.5
+# What an account was like so long ago says nothing: a slow one is tried again.
+_SLOW_KNOWN_S = 30.0
 COURTESY = 0.05  # for the home of an identity, where the prompt itself says nothing
 _UNPAID_YIELD = 0.05
 _TELLING_SAMPLES = 50
@@ -69,20 +73,19 @@ def score(  # noqa: PLR0913 - the terms of one formula
     uses_, mean, is_limits = used
     least = _LEAST_USE if is_limits else 1.0
     balance = policy.balance_weight / (mean if mean > least else least)
-    slow_mean = sum([slot.gauge.slowness for slot in slots]) / len(slots)
-    latency = policy.latency_weight / slow_mean
+    slows, slow_mean = _slownesses(slots, now_s)
+    latency = policy.latency_weight / (slow_mean if slow_mean > _LEAST_SLOW else _LEAST_SLOW)
     long_uses, long_mean = _long_uses(slots, now_s, is_limits=is_limits)
     long_balance = policy.long_balance_weight / long_mean if long_mean else 0.0
     scored: list[Scored] = []
-    for slot, use, long_use in zip(slots, uses_, long_uses, strict=True):
-        gauge = slot.gauge
+    for slot, use, long_use, slowness in zip(slots, uses_, long_uses, slows, strict=True):
         believed = shares.get(slot.number, 0.0) if shares else 0.0
         worth = strength * believed
         if slot.number == home:
             worth = max(worth, COURTESY) if believed < 1.0 else worth
         if worth and not explores and is_unpaid(slot, policy):
             worth *= policy.unpaid_affinity
-        slow = gauge.slowness - slow_mean
+        slow = slowness - slow_mean
         points = worth - balance * (use - mean) - long_balance * (long_use - long_mean)
         if slow > 0:
             points -= latency * (slow if slow < _MOST_SLOW * slow_mean else _MOST_SLOW * slow_mean)
@@ -109,6 +112,17 @@ def _long_uses(slots: list[Slot], now_s: float, *, is_limits: bool) -> tuple[lis
         count += 1
     mean = total / count if count else 0.0
     return [mean if use < 0 else use for use in found], mean
+
+
+def _slownesses(slots: list[Slot], now_s: float) -> tuple[list[float], float]:
+    """Return how slow each account is, and the mean; one of which nothing is known is the mean."""
+    known = [slot.gauge.slowness for slot in slots if now_s - slot.gauge.slow_s < _SLOW_KNOWN_S]
+    mean = sum(known) / len(known) if known else 1.0
+    if len(known) == len(slots):
+        return known, mean
+    return [
+        slot.gauge.slowness if now_s - slot.gauge.slow_s < _SLOW_KNOWN_S else mean for slot in slots
+    ], mean
 
 
 def is_unpaid(slot: Slot, policy: RoutingPolicy) -> bool:

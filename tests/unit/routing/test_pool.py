@@ -69,6 +69,30 @@ def test_equal_accounts_share_equal_calls():
     assert [names.count(f"a{at}") for at in range(4)] == pytest.approx([100] * 4, abs=2)
 
 
+def test_an_account_that_was_never_asked_is_not_held_to_be_slow():
+    """Quick answers of the others must not make an unknown one look slow for ever."""
+    lab = Lab(4)
+
+    names = [name(lab.serve(seconds=0.05, ttft_s=0.001)) for _ in range(400)]
+
+    assert [names.count(f"a{at}") for at in range(4)] == pytest.approx([100] * 4, abs=10)
+
+
+def test_a_slow_account_gets_less_and_is_tried_again():
+    lab = Lab(4)
+    slow = name(lab.serve(seconds=0.05, ttft_s=4.0))
+    for _ in range(400):
+        lab.serve(seconds=0.05, ttft_s=lambda lease: 4.0 if name(lease) == slow else 0.2)
+    names = [
+        name(lab.serve(seconds=0.05, ttft_s=lambda it: 4.0 if name(it) == slow else 0.2))
+        for _ in range(400)
+    ]
+    assert 0 < names.count(slow) < 90
+    names = [name(lab.serve(seconds=0.1, ttft_s=0.2)) for _ in range(2000)]
+
+    assert names[-400:].count(slow) == pytest.approx(100, abs=25)
+
+
 def test_load_follows_limits():
     limits = (1, 2, 5)
     lab = Lab(
