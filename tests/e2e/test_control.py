@@ -88,6 +88,24 @@ def _status_within(gateway, key, status, within_s=2.0):
     return False
 
 
+def test_it_rests_when_nobody_asks_and_is_there_again_when_somebody_does():
+    port = free_port()
+    with Upstream(1) as upstream, gateway_with_control(upstream, port, idle_s=0.5) as gateway:
+        wait_admin(port, gateway.is_running)
+        token = (gateway.home / "first-admin-token").read_text().strip()
+        (first,) = children(gateway.process.pid)
+        assert ended(first)
+        assert children(gateway.process.pid) == []
+
+        health = admin_ask(port, "GET", "/admin/v1/health", token)[1]
+
+        assert health["worker"]["is_ready"] is True
+        (second,) = children(gateway.process.pid)
+        assert second != first
+        assert "control_down" not in gateway.stderr()  # it is no fault
+        assert gateway.stdout().count(token) == 1
+
+
 def test_it_does_not_outlive_a_gateway_that_was_killed():
     port = free_port()
     with Upstream(1) as upstream, gateway_with_control(upstream, port) as gateway:

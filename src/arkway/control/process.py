@@ -275,6 +275,16 @@ class Control(Struct, frozen=True, kw_only=True):
             extra={"rule": "string, http:// or https:// and a host, without a path; or empty"},
         ),
     ] = ""
+    idle_s: Annotated[
+        float,
+        about(
+            "Time without a connection after which it ends; the next caller starts it again. "
+            "0: never.",
+            "it takes 40 MiB and more, most of the day for nobody",
+            ge=0,
+            le=DAY_S,
+        ),
+    ] = 120.0
     session_idle_s: Annotated[
         float,
         about(

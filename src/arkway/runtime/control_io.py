@@ -87,7 +87,8 @@ def _serve(options: ControlOptions, loaded: Loaded) -> int:
                 timeout_graceful_shutdown=_STOP_S,
             )
         )
-        server.is_child = options.descriptor is not None
+        if options.descriptor is not None:
+            server.is_child, server.idle_s = True, config.control.idle_s
         server.run(sockets=[listening])
     return EXIT_OK
 
@@ -96,6 +97,19 @@ class _Server(uvicorn.Server):
     """uvicorn, told when to stop by us: after a signal it would end the process by that signal."""
 
     is_child = False
+    idle_s = 0.0  # 0: it never rests
+    _busy_s = 0.0  # when there was a connection last
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, several times a second, whether to end: told to, or with nothing to do."""
+        if await super().on_tick(counter):
+            return True
+        if not self.idle_s:
+            return False
+        now_s = time.monotonic()
+        if self.server_state.connections or not self._busy_s:
+            self._busy_s = now_s
+        return now_s - self._busy_s >= self.idle_s
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

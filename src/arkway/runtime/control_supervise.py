@@ -25,6 +25,7 @@ from arkway.telemetry.log_io import Log
 
 STOP_GRACE_S = 4.0  # it has nothing to save; answers under way take milliseconds
 _BACKLOG = 128
+AT_REST = 0  # exit status of a child that had nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,11 @@ def bind_problem(control: Control, error: OSError) -> str:
 
 
 class ControlProcess:
-    """A control process from `start` to `stop`; whatever happens to it, nothing here fails."""
+    """A control process from `start` to `stop`; whatever happens to it, nothing here fails.
+
+    One that has nothing to do ends by itself (`control.idle_s`). Its port stays open here, and who
+    connects waits in the kernel's queue while another one starts.
+    """
 
     def __init__(self, listening: socket.socket, options: ControlOptions, log: Log) -> None:
         self._listening = listening
@@ -83,12 +88,17 @@ class ControlProcess:
         backoff = Backoff()
         while True:
             began_s = clock()
-            reason = await self._one_life()
+            status = await self._one_life()
+            if status == AT_REST:
+                await self._somebody_asks()
+                continue
+            reason = "could not be started" if status is None else how_it_ended(status)
             wait_s = backoff.after_life(clock() - began_s)
             self._log.event("warning", "control_down", reason=reason, restart_in_s=wait_s)
             await asyncio.sleep(wait_s)
 
-    async def _one_life(self) -> str:
+    async def _one_life(self) -> int | None:
+        """Run one; return its exit status, None if it could not be started."""
         with contextlib.suppress(OSError):  # no memory, no descriptors: later, perhaps
             self._child = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -96,8 +106,19 @@ class ControlProcess:
                 pass_fds=(self._listening.fileno(),),
                 start_new_session=True,  # Ctrl-C is meant for us; we tell it
             )
-            return how_it_ended(await self._child.wait())
-        return "could not be started"
+            return await self._child.wait()
+        return None
+
+    async def _somebody_asks(self) -> None:
+        """Wait until somebody connects."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+        descriptor = self._listening.fileno()
+        loop.add_reader(descriptor, asked.set)
+        try:
+            await asked.wait()
+        finally:
+            loop.remove_reader(descriptor)
 
 
 def beside(
