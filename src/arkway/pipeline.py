@@ -135,7 +135,6 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         key, now_s = caller.key, plane.time()
         now_unix_s = plane.unix_ms() // 1000
         estimate = NOTHING if has_no_limits(key.limits) else plane.estimator.estimate(key.id, call)
-        held = plane.key_limits.reserve(key, estimate, now_s, now_unix_s)
         envelope = Envelope(
             exchange.request_id, now_unix_s, call.requested_model, call.include_usage
         )
@@ -145,6 +144,7 @@ async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float 
         if plane.pool.needs_size(accounts):
             size = Size(*plane.estimator.size(None if estimate is NOTHING else key.id, call))
         ask = plane.pool.ask(call, key.tenant, size, accounts, patient_until_s)
+        held = plane.key_limits.reserve(key, estimate, now_s, now_unix_s)
         work = Work(exchange, plane, caller, call, held, ask, accounts, envelope, wait_s)
         try:
             await _serve_call(work)
