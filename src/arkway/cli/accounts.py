@@ -4,16 +4,20 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from arkway.cli import pool
-from arkway.cli.flags import JsonFlag, changing, examples, given, reading
-from arkway.cli.output import USAGE, Failure, print_json, print_table, remark
+from arkway.cli.flags import JsonFlag, changing, examples, given, place, reading
+from arkway.cli.live import accounts_now, share, why_out
+from arkway.cli.output import USAGE, Failure, print_json, print_table, remark, width
 from arkway.store import accounts
 from arkway.store.accounts import AccountRecord
 
+# A narrower terminal shows how accounts do, and leaves out what seldom changes.
+_NARROW = 100
+_IN_SHOW = ("DIALECT", "MODELS", "WEIGHT")
 _MAX_CREDENTIAL_CHARS = 64 * 1024  # what is longer is some other file
 
 app = typer.Typer(help="Add, change and drain the upstream accounts that serve the calls.")
@@ -184,27 +188,47 @@ def edit(  # noqa: PLR0913  one parameter a flag
 
 @app.command("list", epilog=examples("arkway accounts list", "arkway accounts list --json"))
 def list_accounts(json: JsonFlag = False) -> None:
-    """List the upstream accounts."""
+    """List the upstream accounts; how each does, where a gateway of this home runs."""
     with reading() as connection:
         found = accounts.list_all(connection)
+    here = place(None)
+    live = accounts_now(here.load().draft.server, here.home)
     if json:
-        print_json([record.shown() for record in found])
+        print_json([{**record.shown(), "live": live.get(record.account.name)} for record in found])
         return
-    print_table(
-        ("NAME", "DIALECT", "BASE URL", "CREDENTIAL", "MODELS", "WEIGHT", "STATE"),
-        [
-            (
-                record.account.name,
-                record.account.dialect,
-                record.account.base_url,
-                _source(record),
-                ", ".join(record.account.models) if record.account.only_listed_models else "all",
-                record.account.weight,
-                _state(record),
-            )
-            for record in found
-        ],
-    )
+    rows = [{**_columns(record), **_now(record, live)} for record in found]
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or ["NAME"]
+    if live and width() < _NARROW:
+        columns = [name for name in columns if name not in _IN_SHOW]
+    print_table(columns, [[row.get(name, "") for name in columns] for row in rows])
+
+
+def _columns(record: AccountRecord) -> dict[str, object]:
+    account = record.account
+    return {
+        "NAME": account.name,
+        "DIALECT": account.dialect,
+        "BASE URL": account.base_url,
+        "CREDENTIAL": _source(record),
+        "MODELS": ", ".join(account.models) if account.only_listed_models else "all",
+        "WEIGHT": account.weight,
+        "STATE": _state(record),
+    }
+
+
+def _now(record: AccountRecord, live: dict[str, dict[str, Any]]) -> dict[str, object]:
+    """Return how the running gateway finds it; nothing where none runs, or it is disabled."""
+    if not live or not record.account.enabled:
+        return {}
+    now = live.get(record.account.name)
+    if now is None:
+        return {"STATE": "left out", "WHY": "see `arkway doctor`"}
+    found: dict[str, object] = {
+        "STATE": now["state"],
+        "USED": share(now["utilisation"]),
+        "CACHE": share(now["cached_share"]),
+    }
+    return {**found, "WHY": why_out(now)} if now["reason"] else found
 
 
 @app.command("show", epilog=examples("arkway accounts show main"))

@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from arkway import __version__
-from arkway.cli import chat, config, docs, sim
+from arkway.cli import chat, config, docs, shell, sim
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
 from arkway.cli import simulate as simulation
+from arkway.cli.doctor import command as doctoring
 from arkway.cli.flags import (
     ConfigFlag,
     ControlHostFlag,
@@ -24,6 +25,7 @@ from arkway.cli.flags import (
     place,
 )
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json
+from arkway.cli.top import command as watching
 from arkway.control.config import Server
 from arkway.store.problems import Refused
 from arkway.store.version import StoreRefused
@@ -38,6 +40,9 @@ _WITHOUT_STORE = (
     "sim",
     "simulate",
     "control",
+    "doctor",
+    "top",
+    "completion",
 )
 _INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
@@ -172,6 +177,31 @@ app.command(
         "arkway simulate --trace trace.jsonl --kill-account-at-s 1200 --out killed",
     ),
 )(simulation.simulate)
+app.command(
+    "doctor",
+    epilog=examples(
+        "arkway doctor",
+        "arkway doctor --quiet || echo 'look at the gateway'",
+        "ARKWAY_HOME=/var/lib/arkway arkway doctor --offline",
+    ),
+)(doctoring.doctor)
+app.command(
+    "top",
+    epilog=examples(
+        "arkway top",
+        "arkway top --url http://10.0.0.2:8082",
+        "arkway top --once",
+        "arkway top --json | jq .rates.calls_per_s",
+    ),
+)(watching.top)
+app.command(
+    "completion",
+    epilog=examples(
+        "source <(arkway completion bash)      # in ~/.bashrc",
+        "source <(arkway completion zsh)       # in ~/.zshrc, after compinit",
+        "arkway completion fish > ~/.config/fish/completions/arkway.fish",
+    ),
+)(shell.completion)
 
 
 @app.command()
@@ -206,6 +236,7 @@ def run(arguments: Sequence[str]) -> int:
 
     Every failure is one line a problem on standard error. A bug keeps its traceback.
     """
+    shell.prepare()
     tree = app if arguments[0] in _WITHOUT_STORE else whole()
     try:
         status = tree(args=list(arguments), prog_name="arkway", standalone_mode=False)

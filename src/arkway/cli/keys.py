@@ -255,14 +255,17 @@ def _tell(record: KeyRecord, *, as_json: bool) -> None:
     if as_json:
         print_json(record.shown())
         return
-    rows = [("state", _state(record)), *record.shown().items()]
+    shown = record.shown().items()  # `budget` says what `budget_nano` does
+    rows = [("state", _state(record)), *(each for each in shown if each[0] != "budget_nano")]
     print_table(("RULE", "VALUE"), [(name, _cell(name, value)) for name, value in rows])
 
 
 def _cell(name: str, value: object) -> object:
     if name == "expires_unix_s":
         return date(value if isinstance(value, int) else None)
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else value
+    if name.endswith("_unix_ms") and isinstance(value, int):
+        return date(value // 1000)
+    return ", ".join(map(str, value)) or None if isinstance(value, tuple | list) else value
 
 
 def _state(record: KeyRecord) -> str:

@@ -14,6 +14,7 @@ import typer
 
 from arkway.cli.flags import JsonFlag, examples, place
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json, print_table, remark
+from arkway.cli.progress import progress
 from arkway.control.home import ledger_file
 from arkway.ledger.backup_io import BadBackup, back_up, restore
 from arkway.ledger.book_file_io import BookInUse, SchemaMismatch
@@ -74,14 +75,21 @@ def show_usage(  # noqa: PLR0913 - a flag each
                 + [each["cache_hit_rate"], money(each["cost_nano"]), each["currency"]]
             )
     else:
+        counts = [name for name in (*_SHOWN, "reasoning") if not _is_spared(name, lines)]
         print_table(
-            [*groups, *_SHOWN, "reasoning", "cache hits", "cost"],
+            [*groups, *counts, "hits", "cost"],
             [
-                [getattr(line, name) for name in (*groups, *_SHOWN, "reasoning")]
+                [getattr(line, name) for name in (*groups, *counts)]
                 + [f"{line.cache_hit_rate:.1%}", f"{money(line.cost_nano)} {line.currency}"]
                 for line in lines
             ],
         )
+
+
+def _is_spared(name: str, lines: list[UsageLine]) -> bool:
+    """Return whether a column of zeros is left out: on a terminal, of what is rare."""
+    is_rare = name in ("estimated", "unknown", "created", "reasoning")
+    return is_rare and sys.stdout.isatty() and not any(getattr(line, name) for line in lines)
 
 
 def explain(
@@ -104,7 +112,9 @@ def explain(
         print("\n".join(story(found, prices.get, names.get)))
 
 
-@ledger.command("verify")
+@ledger.command(
+    "verify", epilog=examples("arkway ledger verify", "arkway ledger verify --since 1200000 --json")
+)
 def verify_book(
     *,
     since: Annotated[int, typer.Option(help="The first row to check.", metavar="ROW", min=1)] = 1,
@@ -115,8 +125,10 @@ def verify_book(
     Without --since the sums by day and the pages of the file are checked as well.
     """
     with _book() as db:
-        rows, found = last_seq(db), list(verify(db, since))
-        of_file = list(verify_file(db)) if since == 1 else []
+        with progress("checking rows") as tell:
+            rows, found = last_seq(db), list(verify(db, since, tell))
+        with progress("checking the file") as tell:
+            of_file = list(verify_file(db, tell)) if since == 1 else []
     if as_json:
         faults = [fault._asdict() for fault in found]
         print_json({"rows": rows, "faults": faults, "file_faults": of_file})
@@ -149,7 +161,8 @@ def prune_book(
     """
     day = _pruned_before(before, keep_days)
     try:
-        removed, first = prune(ledger_file(place(None).home), day)
+        with progress("removing rows") as tell:
+            removed, first = prune(ledger_file(place(None).home), day, tell=tell)
     except (NoBook, SchemaMismatch, sqlite3.Error) as error:
         raise Failure(error) from None
     remark(f"{removed} rows removed; the first is {first} now")
@@ -168,7 +181,7 @@ def _pruned_before(before: str, keep_days: int) -> date:
     return day
 
 
-@ledger.command("backup")
+@ledger.command("backup", epilog=examples("arkway ledger backup /backup/ledger-$(date -u +%F).db"))
 def backup_book(
     target: Annotated[
         Path, typer.Argument(help="The file to write; it must not exist.", metavar="FILE")
@@ -176,13 +189,14 @@ def backup_book(
 ) -> None:
     """Copy the ledger while it is written; the copy is checked."""
     try:
-        last = back_up(ledger_file(place(None).home), target)
+        with progress("copying and checking") as tell:
+            last = back_up(ledger_file(place(None).home), target, tell)
     except (NoBook, SchemaMismatch, BadBackup, sqlite3.Error, OSError) as error:
         raise Failure(error) from None
     remark(f"{last} rows in {target}")
 
 
-@ledger.command("restore")
+@ledger.command("restore", epilog=examples("arkway ledger restore /backup/ledger-2026-11-24.db"))
 def restore_book(
     copy: Annotated[
         Path, typer.Argument(help="What `arkway ledger backup` wrote.", metavar="FILE")
@@ -190,7 +204,8 @@ def restore_book(
 ) -> None:
     """Put a backup in the ledger's place, with the gateway stopped; the old one is kept."""
     try:
-        last = restore(copy, ledger_file(place(None).home))
+        with progress("checking the copy") as tell:
+            last = restore(copy, ledger_file(place(None).home), tell)
     except (NoBook, SchemaMismatch, BadBackup, BookInUse, OSError) as error:
         raise Failure(error) from None
     remark(f"{last} rows restored; what was there has the ending .before-restore")

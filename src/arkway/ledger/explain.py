@@ -114,7 +114,8 @@ def _attempt(
         f"  attempt {intent.attempt} at account {intent.account} ({intent.upstream_model}){choice}"
     ]
     if intent.why:
-        lines.append(f"    routed   {intent.why}")
+        chosen, *others = intent.why.split("; ")
+        lines += [f"    routed   {chosen}", *(f"             {other}" for other in others)]
     if end is None:
         return [*lines, "    under way"]
     lines.append(f"    ended    {_ending(end, is_last=is_last)}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arkway.ledger import schema
 from arkway.ledger.read_io import reading
-from arkway.ledger.rows_io import first_seq
+from arkway.ledger.rows_io import Tell, first_seq, tell_nobody
 
 # A commit of so many rows takes some 20 ms; the writer of the book waits for no longer.
 PRUNED_ROWS = 2_000
@@ -23,7 +23,12 @@ BUSY_S = 30.0
 LONGEST_CALL_MS = 3_600_000
 
 
-def prune(book: Path, before: date, pause: Callable[[float], None] = time.sleep) -> tuple[int, int]:
+def prune(
+    book: Path,
+    before: date,
+    pause: Callable[[float], None] = time.sleep,
+    tell: Tell = tell_nobody,
+) -> tuple[int, int]:
     """Remove rows of the days before `before`; return how many, and the first that is kept.
 
     A day's last rows stay if a call has run past midnight, or runs still. Safe to interrupt and
@@ -40,6 +45,7 @@ def prune(book: Path, before: date, pause: Callable[[float], None] = time.sleep)
         db.execute("PRAGMA synchronous=FULL")
         for at in range(first, end, PRUNED_ROWS):
             _remove(db, min(at + PRUNED_ROWS, end), before.isoformat())
+            tell(min(at + PRUNED_ROWS, end) - first, end - first)
             pause(PAUSE_S)
     return end - first, end
 

@@ -68,15 +68,21 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def reading(path: Path, limit_s: float | None = None) -> Iterator[sqlite3.Connection]:
+def reading(
+    path: Path, limit_s: float | None = None, *, leaves_nothing: bool = False
+) -> Iterator[sqlite3.Connection]:
     """Yield a connection to the book that cannot write.
 
+    Shapes:  leaves_nothing: of a book that nobody has open SQLite makes no `-wal` and `-shm`; for
+             a look of moments, as a writer that starts meanwhile is not noticed.
     Units:   limit_s: after so long its statements fail with `sqlite3.OperationalError`.
     Errors:  NoBook; SchemaMismatch.
     """
     if not path.exists():
         raise NoBook(f"there is no ledger at {path}")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as db:
+    is_still = leaves_nothing and not path.with_name(path.name + "-wal").exists()
+    how = "mode=ro&immutable=1" if is_still else "mode=ro"
+    with closing(sqlite3.connect(f"file:{path}?{how}", uri=True, timeout=5.0)) as db:
         db.text_factory = damaged_or_not
         row = db.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if row is None or row[0] != schema.SCHEMA_VERSION:

@@ -1,7 +1,7 @@
 """Is the book what was written? A walk along the chain, the sums by day, the file itself."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -12,12 +12,21 @@ from arkway.ledger.entry import Intent, decode_end, decode_intent
 # Rows a look: reading must not hold one view of the file for the minutes that a long book takes,
 # or the write-ahead log could not be folded back meanwhile.
 READ_ROWS = 20_000
+TOLD_ROWS = 1000  # some milliseconds of work
 MAX_FILE_FAULTS = 100
+
+Tell = Callable[[int, int], None]  # (done, all): how far long work is
+
+
+def tell_nobody(done: int, whole: int) -> None:
+    """Take how far the work is, where nobody asks."""
+
+
 _SUMS = ",".join(schema.MEASURES)
 _GROUP = ",".join(schema.DIMENSIONS)
 
 
-def verify(db: sqlite3.Connection, since: int = 1) -> Iterator[Fault]:
+def verify(db: sqlite3.Connection, since: int = 1, tell: Tell = tell_nobody) -> Iterator[Fault]:
     """Yield every fault of the book's rows, in their order.
 
     Shapes:  since: the first row to look at; its predecessor's hash is taken on trust, as is that
@@ -31,13 +40,17 @@ def verify(db: sqlite3.Connection, since: int = 1) -> Iterator[Fault]:
     elif since > 1:
         row = db.execute("SELECT hash FROM entries WHERE seq = ?", (since - 1,)).fetchone()
         before = bytes(row[0]) if row is not None else GENESIS
-    seen = since - 1
+    start = seen = since - 1
+    last = db.execute(schema.LAST).fetchone()
+    whole = last[0] - start if last else 0
 
     def rows() -> Iterator[Row]:
         nonlocal seen
         for row in _rows(db, since):
             yield row
             seen = row.seq
+            if not seen % TOLD_ROWS:
+                tell(seen - start, max(whole, seen - start))
 
     try:
         yield from faults(rows(), before, _columns_of)
@@ -51,16 +64,17 @@ def first_seq(db: sqlite3.Connection) -> int:
     return int(row[0]) if row else 1
 
 
-def verify_file(db: sqlite3.Connection) -> Iterator[str]:
+def verify_file(db: sqlite3.Connection, tell: Tell = tell_nobody) -> Iterator[str]:
     """Yield what is wrong with the file beside its rows: pages, indexes, and sums by day.
 
+    Shapes:  tell: learns how far the sums are, which take the longest.
     Cost:    a look at every page, and one at every row.
     """
     try:
         for (line,) in db.execute(f"PRAGMA integrity_check({MAX_FILE_FAULTS})"):
             if line != "ok":
                 yield line
-        yield from _wrong_sums(db)
+        yield from _wrong_sums(db, tell)
         for table in schema.SMALLER:
             both = f"SELECT * FROM {table}", schema.summed_up(table)  # noqa: S608 - our own names
             for one, other in (both, both[::-1]):
@@ -71,7 +85,7 @@ def verify_file(db: sqlite3.Connection) -> Iterator[str]:
         yield str(error)
 
 
-def _wrong_sums(db: sqlite3.Connection) -> Iterator[str]:
+def _wrong_sums(db: sqlite3.Connection, tell: Tell) -> Iterator[str]:
     """Yield the sums of `daily` that its rows do not come to; those of pruned days are trusted."""
     db.execute("BEGIN")  # sums and rows of the same moment
     row = db.execute(schema.GET_META, (schema.PRUNED_BEFORE,)).fetchone()
@@ -90,6 +104,7 @@ def _wrong_sums(db: sqlite3.Connection) -> Iterator[str]:
             group = sums.setdefault(line[:dimensions], [0] * len(schema.MEASURES))
             for place, value in enumerate(line[dimensions:]):
                 group[place] += value or 0
+        tell(slice_[1], last[0])
     told = {line[:dimensions]: list(line[dimensions:]) for line in lines}
     for key in sorted({*sums, *told}, key=repr):
         found, expected = told.get(key), sums.get(key)

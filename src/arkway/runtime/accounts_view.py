@@ -4,6 +4,8 @@ The pool reports on an account for each of its models (`routing.report`); operat
 the account. This is the only reader of those reports for `/metrics` and `/status`.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from arkway.model.catalogue import AccountSpec
@@ -25,6 +27,8 @@ class AccountState(msgspec.Struct, frozen=True):
     waiting: int = 0  # calls that wait for it
     reason: str = ""  # why it is out
     returns_in_s: float | None = None  # None: it is not out, or until an operator acts
+    limits: dict[str, float] = {}  # share used of each that is known, of the fullest model's
+    cached_share: float | None = None  # of recent input, from its cache; None: none in a minute
 
     @property
     def is_out(self) -> bool:
@@ -53,18 +57,33 @@ def _state(account: AccountSpec, reports: list[AccountReport]) -> AccountState:
         state = PARTLY
     else:
         state = BROKEN if all(each.state is State.BROKEN for each in out) else EJECTED
+    limits: dict[str, float] = {}
+    for name, share in (pair for each in reports for pair in _shares(each)):
+        limits[name] = max(limits.get(name, 0.0), share)
     return AccountState(
         account.id,
         state,
         sum(each.in_flight.used for each in reports),
-        max((share for each in reports for share in _shares(each)), default=None),
+        max(limits.values(), default=None),
         sum(each.waiting for each in reports),
         out[0].reason if out else "",
         out[0].returns_in_s if out else None,
+        limits,
+        _cached_share(reports),
     )
 
 
-def _shares(report: AccountReport) -> list[float]:
-    """Return how much of each limit is used."""
-    uses = (report.requests, report.tokens, report.in_flight)
-    return [round(use.used / use.limit, 4) for use in uses if use.limit]
+def _shares(report: AccountReport) -> Iterator[tuple[str, float]]:
+    """Yield how much of each limit is used."""
+    uses = (("requests", report.requests), ("tokens", report.tokens))
+    for name, use in (*uses, ("in_flight", report.in_flight)):
+        if use.limit:
+            yield name, round(use.used / use.limit, 4)
+
+
+def _cached_share(reports: list[AccountReport]) -> float | None:
+    """Return the share over all models, each as heavy as its tokens of the last minute."""
+    tokens = sum(each.tokens.used for each in reports)
+    if not tokens:
+        return None
+    return round(sum(each.cached_share * each.tokens.used for each in reports) / tokens, 4)

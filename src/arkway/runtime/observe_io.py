@@ -244,6 +244,8 @@ class Observer:
             local=self._local(),
             book=self._book.state,
             process=self._process,
+            home=str(self._folder.resolve()),
+            pid=os.getpid(),
         )
 
     # The exporter.

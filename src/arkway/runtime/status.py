@@ -12,7 +12,16 @@ from arkway.runtime.accounts_view import BROKEN, AccountState
 from arkway.runtime.process_io import Process
 from arkway.telemetry import families as f
 from arkway.telemetry.meter import Meter
-from arkway.telemetry.recent import KEEP_S, WINDOW_S, Counters, Recent, Totals, percentiles, totals
+from arkway.telemetry.recent import (
+    CLASS,
+    KEEP_S,
+    WINDOW_S,
+    Counters,
+    Recent,
+    Totals,
+    percentiles,
+    totals,
+)
 
 # When something needs a person's eye.
 MANY_FAILED = 0.05
@@ -43,6 +52,8 @@ class Facts(msgspec.Struct, frozen=True):
     local: list[bool]  # the stand-in's servers; empty: none
     book: BookState
     process: Process | None  # the last look; None: none yet
+    home: str = ""  # whose gateway this is
+    pid: int = 0
 
 
 def status(facts: Facts, meter: Meter, recent: Recent) -> dict[str, object]:
@@ -55,6 +66,8 @@ def status(facts: Facts, meter: Meter, recent: Recent) -> dict[str, object]:
     return {
         "state": facts.state,
         "version": facts.version,
+        "home": facts.home,
+        "pid": facts.pid,
         "time_unix_ms": facts.unix_ms,
         "uptime_s": round(facts.uptime_s, 1),
         "revision": facts.revision,
@@ -150,11 +163,13 @@ def _rates(over_s: float, added: Totals) -> dict[str, object]:
         return round(sum(added.get(name, 0) for name in names) / over_s, 3) if over_s else 0.0
 
     costs = [name for name in added if name.startswith("cost_")]
+    classes = [name for name in added if name.startswith(CLASS) and added[name]]
     return {
         "over_s": round(over_s, 1),
         "calls_per_s": rate("calls"),
         "failed_per_s": rate("failed"),
         "errors_per_s": rate("errors"),
+        "failed_attempts_per_s": {name.removeprefix(CLASS): rate(name) for name in classes},
         "input_tokens_per_s": rate("input", "cached_input", "cache_creation"),
         "cached_input_tokens_per_s": rate("cached_input"),
         "output_tokens_per_s": rate("output", "reasoning"),
@@ -183,6 +198,8 @@ def _account(state: AccountState, counters: Counters, meter: Meter) -> dict[str,
         "in_flight": state.in_flight,
         "utilisation": state.utilisation,
         "waiting": state.waiting,
+        "limits": state.limits,
+        "cached_share": state.cached_share,
         "reason": state.reason,
         "returns_in_s": state.returns_in_s,
         "attempts": by_outcome,

@@ -17,6 +17,7 @@ _NOTES = int(KEEP_S) + 1
 
 Counters = Mapping[str, Mapping[Labels, int]]
 Totals = dict[str, int]
+CLASS = "class_"  # before the class of error of failed attempts
 
 
 def totals(counters: Counters) -> Totals:
@@ -27,6 +28,9 @@ def totals(counters: Counters) -> Totals:
         found["calls"] += count
         if outcome not in (COMPLETED, CALLER_LEFT):
             found["failed"] += count
+    for (_, _, error_class), count in counters[f.ATTEMPTS.name].items():
+        if error_class:
+            found[CLASS + error_class] = found.get(CLASS + error_class, 0) + count
     for count in counters[f.ERRORS.name].values():
         found["errors"] = found.get("errors", 0) + count
     for (_, kind), count in tokens.items():

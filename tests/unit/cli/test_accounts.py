@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.ops import Ops, account_now, status_of
 from support.stores import SECRET, view_of
 
 LINE = "accounts add fast --dialect openai --base-url http://127.0.0.1:9011/v1"
@@ -98,7 +99,7 @@ def test_adding_is_data_too(arkway):
     _, out, _ = arkway(*RELIED_ON, "--json")
     _, listed, _ = arkway("accounts", "list", "--json")
 
-    assert json.loads(listed) == [json.loads(out)]
+    assert json.loads(listed) == [{**json.loads(out), "live": None}]
     assert json.loads(out)["key_env"] == "UPSTREAM_KEY"
 
 
@@ -147,3 +148,34 @@ def test_one_source_of_a_credential_is_enough(arkway):
 
     assert status == 2
     assert "give one of them" in err
+
+
+@pytest.fixture
+def running(arkway, monkeypatch):
+    with Ops() as ops:
+        monkeypatch.setenv("ARKWAY_SERVER_OPS_PORT", str(ops.port))
+        yield ops
+
+
+def test_a_running_gateway_says_how_each_account_does(arkway, running):
+    arkway(*RELIED_ON)
+    arkway(*(word.replace("fast", "slow") for word in RELIED_ON))
+    out = account_now("fast", state="ejected", reason="5 failures", returns_in_s=9.0)
+    running.status = status_of(arkway.home.resolve(), out)
+
+    _, table, _ = arkway("accounts", "list")
+    listed = json.loads(arkway("accounts", "list", "--json")[1])
+
+    heads, fast, slow = table.splitlines()
+    assert heads.split()[-4:] == ["STATE", "USED", "CACHE", "WHY"]
+    assert fast.split()[-9:] == ["ejected", "50%", "80%", "5", "failures;", "back", "in", "9", "s"]
+    assert "left out" in slow
+    assert [each["live"] for each in listed] == [out, None]
+
+
+def test_a_gateway_of_another_home_says_nothing_here(arkway, running):
+    arkway(*RELIED_ON)
+    running.status = status_of("/elsewhere", account_now("fast", state="ejected"))
+
+    assert "ejected" not in arkway("accounts", "list")[1]
+    assert running.asked == 1

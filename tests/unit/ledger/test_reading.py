@@ -31,9 +31,11 @@ def failed_over(lab):
     refused = {"kind": Kind.VOID, "outcome": Outcome.REFUSED, "status": 429, "total_ms": 41}
     return told(
         lab,
-        intent(1, stream=True, account="beijing-1"),
+        intent(1, stream=True, account="beijing-1",
+            why="beijing-1 chosen, 90 % cached, 34 % full; beijing-2 lower score, 31 % full"),
         end(1, **refused, code="upstream_rate_limited", affinity="home"),
-        intent(1, attempt=2, account="beijing-2"),
+        intent(1, attempt=2, account="beijing-2",
+            why="beijing-2 chosen, 31 % full; beijing-1 tried"),
         end(1, attempt=2, **SERVED, uncached=212, cached=1836, output=402, cost_nano=1_267_360,
             affinity="spill"),
     )  # fmt: skip

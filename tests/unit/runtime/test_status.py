@@ -60,6 +60,7 @@ def test_rates_are_of_the_last_seconds_and_percentiles_of_real_calls():
         "calls_per_s": 2.1,
         "failed_per_s": 0.1,
         "errors_per_s": 0.1,
+        "failed_attempts_per_s": {"transient": 0.1},
         "input_tokens_per_s": 300.0,
         "cached_input_tokens_per_s": 100.0,
         "output_tokens_per_s": 50.0,

@@ -31,6 +31,7 @@ def test_totals_are_sums_over_models_and_accounts():
     assert totals(meter.counters()) == {
         "calls": 3,
         "failed": 1,
+        "class_transient": 2,
         "errors": 1,
         "input": 200,
         "cached_input": 100,

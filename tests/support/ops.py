@@ -1,0 +1,65 @@
+"""What does a command line need of a running gateway? Its `/status`, from a fake."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from arkway import __version__
+
+
+def account_now(name="main", **changes):
+    """Return one account of `/status`."""
+    return {
+        "account": name, "state": "up", "in_flight": 3, "utilisation": 0.5, "waiting": 1,
+        "limits": {"requests": 0.5, "tokens": 0.25}, "cached_share": 0.8, "reason": "",
+        "returns_in_s": None, "attempts": {"completed": 9}, "ejections": 0, **changes,
+    }  # fmt: skip
+
+
+def status_of(home="/nowhere", *accounts, **changes):
+    """Return a document of `/status`."""
+    times = {"p50": 0.2, "p95": 0.5, "p99": 1.25, "count": 60}
+    return {
+        "state": "ready", "version": __version__, "home": str(home), "pid": 1,
+        "time_unix_ms": 1, "uptime_s": 7320.0, "revision": 4, "last_change_lag_s": 0.1,
+        "calls_in_flight": 3, "streams": 2, "connections": 5,
+        "rates": {
+            "over_s": 10.0, "calls_per_s": 12.5, "failed_per_s": 0.1, "errors_per_s": 0.2,
+            "failed_attempts_per_s": {"transient": 0.1, "account_limited": 1.5},
+            "input_tokens_per_s": 3400.0, "cached_input_tokens_per_s": 1700.0,
+            "output_tokens_per_s": 900.0, "cost_per_s": {"CNY": 0.001},
+        },
+        "time_to_first_token_s": times, "call_duration_s": times, "cache_hit_ratio": 0.5,
+        "accounts": list(accounts) or [account_now()],
+        "ledger": {"is_open": True, "waiting": 0, "unfiled": 0, "last_commit_s": 0.001},
+        "event_loop_lag_s": 0.002, "attention": [], **changes,
+    }  # fmt: skip
+
+
+class Ops:
+    """An ops port that answers `/status` with `status`; or `raw`, if there is some."""
+
+    def __init__(self):
+        self.status, self.raw, self.code, self.asked = {}, None, 200, 0
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                fake.asked += 1
+                self.send_response(fake.code if self.path == "/status" else 404)
+                self.end_headers()
+                self.wfile.write(fake.raw or json.dumps(fake.status).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
