@@ -54,6 +54,7 @@ app = typer.Typer(
         "    --base-url https://ark.cn-beijing.volces.com/api/v3",
         "arkway keys create --name alice",
         'arkway chat "Why is the sky blue?"',
+        "arkway doctor                         # what is wrong, and what helps",
     ),
     rich_markup_mode=None,  # plain help: it can be searched, copied and put into docs/cli.md
     add_completion=False,

@@ -28,8 +28,9 @@ def doctor(
     config: ConfigFlag = None,
     json: JsonFlag = False,
 ) -> int:
-    """Look everything over and say what to do; exit status 1 when there is a problem.
+    """Look everything over and say what to do.
 
+    The exit status is 1 when there is a problem.
     Configuration, home directory, disk, store, ledger, ports, limits, clock, the running gateway
     if there is one, and every account: resolved, connected, its certificate checked, 3 s each and
     side by side. Nothing is changed and no request is sent; no secret is printed.

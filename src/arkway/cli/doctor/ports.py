@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from arkway.cli.doctor.finding import Finding, ok, problem
+from arkway.cli.doctor.finding import Finding, ok, problem, warning
 
 _LISTENS = "0A"  # the state of a socket that listens, in /proc/net/tcp
 _SOCKET = re.compile(r"socket:\[(\d+)\]").fullmatch
@@ -82,7 +82,8 @@ def judge(
         elif gateway is not None and _is_below(holder.pid, gateway):
             yield ok("ports", f"{port} ({setting}) is of the running gateway's {holder}")
         else:
-            yield problem(
+            level = problem if setting.startswith("server.") else warning  # it serves without
+            yield level(
                 "ports",
                 f"{port} ({setting}) is taken by {holder}",
                 f"end that, or choose another {setting}",

@@ -79,7 +79,7 @@ def ports(config: Config) -> dict[str, int]:
     return {
         setting.dotted: getattr(getattr(config, setting.table), setting.key)
         for setting in SCALARS
-        if setting.key.endswith("port")
+        if setting.key.endswith("port") and getattr(getattr(config, setting.table), "enabled", True)
     }
 
 

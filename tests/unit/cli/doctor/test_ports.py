@@ -77,3 +77,9 @@ def test_a_child_of_the_gateway_is_the_gateways():
     (finding,) = judge({"p": 1}, os.getppid(), lambda _: Holder(os.getpid(), "control"))
 
     assert finding.level is Level.OK
+
+
+def test_a_port_that_serving_does_without_is_a_warning():
+    (finding,) = judge({"control.port": 8081}, None, lambda _: Holder(8, "nginx"))
+
+    assert finding.level is Level.WARNING

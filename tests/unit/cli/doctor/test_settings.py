@@ -4,6 +4,7 @@ from arkway.cli.doctor import settings
 from arkway.cli.doctor.finding import Level
 from arkway.cli.flags import Place
 from arkway.control.config import Config
+from arkway.control.process import Control
 from support.stores import SECRET
 
 
@@ -104,6 +105,13 @@ def test_looking_leaves_every_byte_as_it_was(arkway, said):
     before = {path.name: path.read_bytes() for path in arkway.home.iterdir()}
     said()
     assert {path.name: path.read_bytes() for path in arkway.home.iterdir()} == before
+
+
+def test_a_process_that_is_not_started_has_no_port():
+    config = Config(control=Control(enabled=False))
+
+    assert "control.port" in settings.ports(Config())
+    assert "control.port" not in settings.ports(config)
 
 
 def test_the_ports_are_those_of_every_section():
