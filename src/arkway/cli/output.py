@@ -6,14 +6,16 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from arkway.store.problems import Problem
 
 USAGE = 2  # exit status: the command or the configuration is wrong
 FAILURE = 1  # exit status: it was right, and did not work out
 
-_SHORT = 20  # characters, as many as dates with their time and ids of keys have
+_FOLDED = 10  # characters that a folded column has at least; fewer cannot be read
+_ANY = 25  # lines; a table is as long as it is
+_GAP = 2  # of each column, as Rich counts, to the next one
 _NUMBER = re.compile(r"-|[\d.]+(%| [A-Z]{3})?").fullmatch
 _PIPE_WIDTH = 10_000  # a table in a pipe is for grep: one line a row, however long
 
@@ -38,26 +40,71 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headings: fitted to a terminal, unbroken lines in a pipe."""
+    """Print rows under headings: fitted to a terminal, unbroken lines in a pipe.
+
+    Nothing is cut off: long columns are folded, and where that does not suffice each row becomes
+    a list of its own.
+    """
     from rich.console import Console  # noqa: PLC0415  60 ms that only tables are worth
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     cells = [[_words(cell) for cell in row] for row in rows]
+    shapes = [_shape(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
+    room = width() - _GAP * len(columns)
+    if sum(shape.least for shape in shapes) > room:
+        _print_lists(columns, cells)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for at, column in enumerate(columns):
-        values = [row[at] for row in cells]
+    whole = _whole(shapes, room)
+    for at, (column, shape) in enumerate(zip(columns, shapes, strict=True)):
         table.add_column(
             column,
             overflow="fold",
-            # What is short stays whole, headings too: the long columns give way.
-            no_wrap=max(map(len, values), default=0) <= _SHORT,
-            min_width=len(column),
-            justify="right" if values and all(map(_NUMBER, values)) else "left",
+            no_wrap=at in whole,
+            min_width=shape.widest if at in whole else shape.least,
+            justify="right" if shape.is_number else "left",
         )
     for row in cells:
         table.add_row(*map(Text, row))  # Text: brackets are no markup here
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(table)
+    # The height, too: of a terminal that says it is dumb Rich would take neither.
+    Console(width=width(), height=_ANY, highlight=False).print(table)
+
+
+class _Shape(NamedTuple):
+    """How wide one column wants to be, and may be at least."""
+
+    widest: int
+    least: int
+    is_number: bool
+
+
+def _shape(column: str, values: Sequence[str]) -> _Shape:
+    is_number = bool(values) and all(map(_NUMBER, values))
+    widest = max(len(column), *map(len, values), 0)
+    return _Shape(widest, widest if is_number else min(widest, _FOLDED), is_number)
+
+
+def _whole(shapes: Sequence[_Shape], room: int) -> set[int]:
+    """Return the columns that are not folded: the shortest ones, as many as have room."""
+    left = room - sum(shape.least for shape in shapes)
+    found = set()
+    for at, shape in sorted(enumerate(shapes), key=lambda each: each[1].widest):
+        left -= shape.widest - shape.least
+        if left < 0:
+            break
+        found.add(at)
+    return found
+
+
+def _print_lists(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print each row as lines of heading and value."""
+    wide = max(map(len, columns))
+    for at, row in enumerate(rows):
+        if at:
+            print()
+        for column, cell in zip(columns, row, strict=True):
+            print(f"{column:<{wide}}  {cell}")
 
 
 def _words(cell: object) -> str:

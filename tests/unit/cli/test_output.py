@@ -40,3 +40,27 @@ def test_a_remark_is_faint_on_a_terminal_only(monkeypatch, capsys):
     remark("x")
 
     assert capsys.readouterr().err == "x\n\x1b[2mx\x1b[0m\n"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+@pytest.mark.parametrize("count", [1, 3, 5, 9, 20])
+def test_a_terminal_sees_every_character_within_its_width(monkeypatch, capsys, columns, count):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    cells = [f"{n:02d}" + "abcdefghijklmnopqrstuvwxyz"[: 3 * n] for n in range(count - 1)]
+
+    print_table([f"C{n}" for n in range(count)], [[*cells, "1234567.25 CNY"]])
+
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= columns
+    assert "1234567.25 CNY" in out, "a number is never folded"
+    letters = sorted(c for c in out if c.islower() and c.isascii())
+    assert letters == sorted("".join(cells).translate({ord(c): None for c in "0123456789"}))
+
+
+def test_cells_are_words_for_people(capsys):
+    print_table(("A", "B", "C"), [(None, True, False)])
+
+    assert capsys.readouterr().out.split()[3:] == ["-", "yes", "no"]

@@ -193,3 +193,21 @@ def test_a_bill_is_compared_in_whole_tokens():
 def test_what_is_no_bill_is_refused_by_line_and_rule(lines, rule):
     with pytest.raises(BadBill, match=rule):
         read_bill(lines)
+
+
+def test_long_work_tells_how_far_it_is(lab, tmp_path):
+    lab.open()
+    for first in range(1, 1101, 100):
+        numbers = range(first, first + 100)
+        lab.write(*(entry for number in numbers for entry in (intent(number), end(number))))
+    lab.close()
+    told = []
+
+    last = back_up(lab.path, tmp_path / "copy", lambda done, whole: told.append(done / whole))
+
+    assert last == 2200
+    assert told == sorted(told)
+    assert told[0] <= 0.5 < told[-1] <= 1.0
+    with reading(lab.path) as db:
+        assert list(verify_file(db, lambda done, whole: told.append(done - whole))) == []
+    assert told[-1] == 0
