@@ -198,8 +198,8 @@ app.command(
 app.command(
     "completion",
     epilog=examples(
-        "source <(arkway completion bash)      # in ~/.bashrc",
-        "source <(arkway completion zsh)       # in ~/.zshrc, after compinit",
+        "arkway completion bash > ~/.local/share/bash-completion/completions/arkway",
+        "arkway completion zsh > ~/.zfunc/_arkway    # a directory of fpath",
         "arkway completion fish > ~/.config/fish/completions/arkway.fish",
     ),
 )(shell.completion)
