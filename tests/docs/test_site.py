@@ -50,6 +50,8 @@ class Anatomy(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
+        if tag in self.VOID:  # `<img … />`
+            return
         if self.open and self.open[-1] == tag:
             self.open.pop()
         else:

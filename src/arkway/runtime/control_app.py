@@ -7,13 +7,16 @@ Whatever is mounted shares the guard (Host, headers, crashes), and authorises th
 `AdminApi.authenticate` and `AdminApi.perform`: there is no second policy.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, Router
+from starlette.routing import BaseRoute, Match, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from arkway.console import app as console
 from arkway.control.admin.api import PREFIX, AdminApi, error_response
 from arkway.control.admin.errors import AdminError
 from arkway.control.admin.guard import Guard, Names
@@ -27,15 +30,30 @@ def _documentation(_api: AdminApi) -> ASGIApp:
 
 
 # Each takes the admin API and returns an application; heavy imports belong inside it.
-MOUNTED: tuple[tuple[str, Callable[[AdminApi], ASGIApp]], ...] = (("/docs", _documentation),)
+MOUNTED: tuple[tuple[str, Callable[[AdminApi], ASGIApp]], ...] = (
+    ("/docs", _documentation),
+    ("/", console.make),
+)
 
 
 def application(desk: Desk, log: Log) -> ASGIApp:
     """Return the control process as one ASGI application."""
     api = AdminApi(desk)
+    mounted = [(prefix.rstrip("/"), make(api)) for prefix, make in MOUNTED]
     routes: list[BaseRoute] = [_AdminRoute(api)]
-    routes += [Mount(prefix.rstrip("/"), app=make(api)) for prefix, make in MOUNTED]
-    router = Router(routes, redirect_slashes=False, default=_nothing)
+    routes += [Route(prefix, _slash) for prefix, _ in mounted if prefix]
+    routes += [Mount(prefix, app=app) for prefix, app in mounted]
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        """Start and stop what has a `lifespan`: a router passes no events on."""
+        async with AsyncExitStack() as stack:
+            for _, app in mounted:
+                if lives := getattr(app, "lifespan", None):
+                    await stack.enter_async_context(lives())
+            yield
+
+    router = Router(routes, redirect_slashes=False, default=_nothing, lifespan=lifespan)
     control = desk.config.control
     return Guard(router, Names(control.host, control.public_url), log)
 
@@ -61,6 +79,11 @@ class _AdminRoute(BaseRoute):
         await self.app(scope, receive, send)
 
 
+async def _slash(request: Request) -> Response:
+    """Go one level below: what is mounted there links from it."""
+    return RedirectResponse(f"{request.url.path}/")
+
+
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer what nothing is mounted for."""
     if scope["type"] == "websocket":
@@ -68,7 +91,4 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1008})
         return
     error = AdminError("not_found", "there is nothing here; the admin API is at /admin/v1")
-    response: Response = error_response(error, scope["state"]["request_id"])
-    if scope["path"] in [prefix for prefix, _ in MOUNTED]:  # its pages link from one level below
-        response = RedirectResponse(f"{scope['path']}/")
-    await response(scope, receive, send)
+    await error_response(error, scope["state"]["request_id"])(scope, receive, send)

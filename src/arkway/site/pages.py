@@ -80,6 +80,7 @@ class Site:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.book = Book(texts)
         self.index = Index(self.book.sections())
+        self._images = source_io.read_images()
         self._static = {name: source_io.read_static(name) for name in _STATIC}
         whole = b"".join(self._static.values())
         self.assets = hashlib.blake2b(whole, digest_size=6).hexdigest()
@@ -142,6 +143,8 @@ class Site:
         """Return what does not depend on a query."""
         if path.startswith("static/"):
             return self._asset(path.rpartition("/")[2])
+        if path in self._images:
+            return Page(200, "image/png", self._images[path])
         leaf = self.book.by_address.get(path)
         source = self._markdown_page(path)
         if leaf and wants(accept, "markdown"):

@@ -12,6 +12,20 @@ STATIC = Path(__file__).with_name("static")
 # a folder of something else.
 MAX_PAGES = 1000
 MAX_PAGE_BYTES = 1 << 20
+MAX_IMAGES, MAX_IMAGE_BYTES = 40, 1 << 20  # all of them are kept in memory
+
+
+def _root() -> Path:
+    return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+
+
+def read_images() -> dict[str, bytes]:
+    """Return every picture of the pages by its path in docs/."""
+    root = _root()
+    files = sorted(root.glob("images/*.png"))
+    assert len(files) <= MAX_IMAGES, "that is not our documentation"
+    assert all(file.stat().st_size <= MAX_IMAGE_BYTES for file in files), "a picture of 1 MiB?"
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
 
 
 def read_pages() -> dict[str, str]:
@@ -19,7 +33,7 @@ def read_pages() -> dict[str, str]:
 
     Errors:  FileNotFoundError when there is no documentation in this installation.
     """
-    root = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    root = _root()
     files = sorted(root.rglob("*.md"))
     if not (root / "README.md").is_file():
         raise FileNotFoundError(f"no documentation in {_PACKAGED} or {_CHECKOUT}")

@@ -1,0 +1,46 @@
+// A table. Cells are what `arkway.console.cells` makes; every text is interpolated, so none is markup.
+const Cell = {
+  props: { cell: Object },
+  template: `
+    <span v-if="cell.kind === 'tag'" class="tag" :class="cell.tone" :title="cell.title">{{ cell.text }}</span>
+    <span v-else-if="cell.kind === 'dot'" class="dot" :class="cell.tone" :title="cell.title">{{ cell.text }}</span>
+    <div v-else-if="cell.kind === 'meters' && cell.meters.length" class="meters">
+      <template v-for="(meter, at) in cell.meters" :key="at">
+        <span class="what" :title="meter.title">{{ meter.what }}</span>
+        <span class="bar" :class="meter.tone" role="meter" :aria-label="meter.label" aria-valuemin="0" aria-valuemax="100"
+          :aria-valuenow="Math.round(meter.share * 100)" :title="meter.title"><i :style="{ width: 100 * meter.share + '%' }"></i></span>
+        <span>{{ meter.text }}</span>
+      </template>
+    </div>
+    <span v-else-if="cell.kind === 'meters'" class="sub">{{ cell.text }}</span>
+    <code v-else-if="cell.kind === 'code'" :title="cell.title">{{ cell.text }}</code>
+    <a v-else-if="cell.href" :href="cell.href" class="one" :class="{ 'main-text': cell.strong }" :title="cell.text">{{ cell.text }}</a>
+    <span v-else :class="{ 'main-text': cell.strong, one: !cell.wrap, wrap: cell.wrap }" :title="cell.wrap ? null : cell.text">{{ cell.text }}</span>
+    <span v-if="cell.sub" class="sub" :class="cell.wrap ? 'wrap' : 'one'" :title="cell.wrap ? null : cell.sub">{{ cell.sub }}</span>`,
+};
+
+export default {
+  components: { Cell },
+  props: { label: String, columns: Array, rows: Array, actsLabel: String },
+  emits: ["act"],
+  template: `
+    <div class="scroll" role="region" :aria-label="label" tabindex="0">
+      <table class="grid" :aria-label="label">
+        <thead><tr>
+          <th v-for="column in columns" :key="column.name" scope="col" :class="{ num: column.num }">{{ column.label }}</th>
+          <th v-if="actsLabel" scope="col" class="num">{{ actsLabel }}</th>
+        </tr></thead>
+        <tbody>
+          <tr v-for="row in rows" :key="row.id">
+            <td v-for="(cell, at) in row.cells" :key="at"
+              :class="{ num: columns[at].num, nowrap: columns[at].nowrap }"><Cell :cell="cell" /></td>
+            <td v-if="actsLabel"><div class="acts">
+              <button v-for="act in row.acts" :key="act.name" type="button" class="btn small quiet"
+                :class="{ danger: act.danger }" :aria-label="act.label + ': ' + row.name"
+                @click="$emit('act', { row: row.id, act: act.name })">{{ act.label }}</button>
+            </div></td>
+          </tr>
+        </tbody>
+      </table>
+    </div>`,
+};

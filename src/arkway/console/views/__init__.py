@@ -1,0 +1,1 @@
+"""What is shown of what the admin API answers? Pure functions: documents in, cells out."""

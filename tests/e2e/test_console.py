@@ -1,0 +1,264 @@
+"""The console in a real browser: log in, run the gateway, see what it did, and nothing else."""
+
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from support.answers import whole
+from support.browser import AXE, Tab, chromium, needed
+from support.control import admin_ask, wait_admin
+from support.gateway import KEY, MODEL, Gateway, ask, free_port
+from support.upstream import Upstream
+from support.xss import STRINGS
+
+pytestmark = pytest.mark.slow
+PAGES = (
+    "/", "/accounts", "/keys", "/usage", "/calls", "/models", "/audit", "/playground", "/lab",
+    "/settings", "/access",
+)  # fmt: skip
+PRICE = {"input": "100", "cached_input": "20", "output": "200"}
+
+
+class Place:
+    """A gateway with its console, and a browser."""
+
+    def __init__(self, stack):
+        self.port = free_port()
+        self.upstream = stack.enter_context(Upstream(2))
+        account = {"name": "first", "dialect": "openai", "base_url": self.upstream.base_url(0)}
+        settings = {
+            "accounts": [account], "control": {"port": self.port}, "prices": {MODEL: PRICE}
+        }  # fmt: skip
+        self.gateway = stack.enter_context(Gateway(settings))
+        wait_admin(self.port, self.gateway.is_running)
+        self.token = (self.gateway.home / "first-admin-token").read_text().strip()
+        self.browser = stack.enter_context(chromium())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def admin(self, method, path, body=None):
+        return admin_ask(self.port, method, f"/admin/v1/{path}", self.token, body)
+
+    def tab(self, look="en.light", token=None):
+        return Tab(self.browser, self.url, look).log_in(token or self.token)
+
+    def call(self, key, prompt="Hello"):
+        return self.gateway.post(ask(prompt), key=key)
+
+
+@pytest.fixture(scope="module")
+def place():
+    needed()
+    with ExitStack() as stack:
+        yield Place(stack)
+
+
+def within(seconds, holds):
+    ends_s = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends_s, "it did not come"
+        time.sleep(0.1)
+
+
+def test_an_account_is_added(place):
+    with place.tab() as tab:
+        page = tab.open("/accounts")
+        tab.button("Add an account")
+        tab.fill("Name", "second", "dialog")
+        tab.fill("Base URL", place.upstream.base_url(1), "dialog")
+        page.locator("dialog").get_by_label("API", exact=True).select_option("openai")
+        tab.fill("Calls at once", "8", "dialog")
+        tab.button("Save", "dialog")
+        tab.see("second was added.")
+        assert place.admin("GET", "accounts/second")[1]["in_flight"] == 8
+        assert tab.wrong == []
+
+
+def test_a_key_is_made_used_limited_and_revoked(place, tmp_path):
+    with place.tab() as tab:
+        page = tab.open("/keys")
+        tab.button("Create a key")
+        tab.fill("Name", "shop", "dialog")
+        tab.button("Create a key", "dialog")
+        text = page.get_by_test_id("secret").text_content()
+        tab.button("I have kept it")
+        page.get_by_role("link", name="shop").first.wait_for()
+        assert text not in page.content(), "it is shown once"
+
+        tab.open("/calls")
+        within(5, lambda: place.call(text).status == 200)
+        row = page.get_by_role("row").filter(has_text="shop").filter(has_text="answered").first
+        row.wait_for()  # it came by itself
+        row.get_by_role("link").first.click()
+        tab.see("Price arithmetic")
+        story = page.locator("pre").first.text_content()
+        assert "attempt 1 at account" in story
+        assert "price    version" in story
+
+        page = tab.open("/keys?name=shop")
+        tab.button("Edit: shop")
+        tab.fill("Budget, CNY", "0.01", "dialog")
+        page.locator("dialog").get_by_label("Starts afresh").select_option("month")
+        tab.button("Save", "dialog")
+        tab.see("this month")
+        within(10, lambda: place.call(text).status == 429)
+        page.get_by_role("link", name="shop").first.click()
+        tab.see("Budget left, CNY")
+
+        tab.button("Revoke")
+        tab.button("Revoke", "dialog")
+        tab.see("Revoked ·")
+        within(5, lambda: place.call(text).status == 401)
+
+        tab.open("/usage?range=today&by=key,model")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Export as CSV").click()
+        download.value.save_as(tmp_path / "usage.csv")
+        head, *lines = (tmp_path / "usage.csv").read_text().splitlines()
+        assert head.startswith("day,model,key,")
+        assert any(",shop," in line and line.count(",") == head.count(",") for line in lines)
+
+        tab.open("/audit?noun=key")
+        tab.see("budget")
+        assert tab.wrong == []
+
+
+def test_the_overview_lives_and_asks_nothing_while_it_is_hidden(place):
+    with place.tab() as tab:
+        page = tab.open("/")
+        assert place.call(KEY).status == 200
+        page.get_by_role("row").filter(has_text="answered").first.wait_for()
+        tab.see("Gateway ready")
+        assert tab.wrong == []
+
+
+def test_the_playground_talks_in_turns(place):
+    with place.tab() as tab:
+        page = tab.open("/playground")
+        tab.fill("API key", KEY)
+        for turn, prompt in enumerate(("a first question", "a second question"), start=1):
+            page.get_by_label("Message (Ctrl+Enter sends)").fill(prompt)
+            page.get_by_label("Message (Ctrl+Enter sends)").press("Control+Enter")
+            page.get_by_text(f"echo: {prompt}").wait_for()
+            page.get_by_text("affinity:").nth(turn - 1).wait_for()
+        asked = place.upstream.log[-1].json["messages"]
+        assert [each["role"] for each in asked] == ["user", "assistant", "user"]
+        tab.see("21 in, 5 cached, 7 out")
+        tab.button("Python")
+        tab.see('extra_headers={"X-Conversation-Id": "play-')
+        assert KEY not in page.locator("pre").first.text_content()
+        stored = page.evaluate("() => JSON.stringify([{...localStorage}, {...sessionStorage}])")
+        assert KEY not in stored
+        assert tab.wrong == []
+
+
+@pytest.mark.parametrize(
+    ("look", "pages"), [("en.light", PAGES), ("zh.dark", ("/", "/keys", "/usage", "/playground"))]
+)
+def test_pages_are_there_in_both_languages_and_can_be_used_by_everybody(place, look, pages):
+    if not AXE.exists():
+        pytest.skip("axe-core was not fetched: `make test` does, with npm")
+    title, tag = {"en.light": ("Overview", "en"), "zh.dark": ("概览", "zh-CN")}[look]
+    with place.tab(look) as tab:
+        assert tab.open("/").locator("h1").text_content() == title
+        assert tab.page.evaluate("() => document.documentElement.lang") == tag
+        found = []
+        for path in pages:
+            tab.open(path).wait_for_timeout(200)
+            found += [f"{path} {each}" for each in tab.violations()]
+        assert found == []
+        assert tab.wrong == []
+
+
+def test_the_lab_simulates_this_gateways_own_calls(place):
+    command = [sys.executable, "-m", "arkway", "simulate", "--help"]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("this arkway has no `simulate`")
+    for number in range(4):
+        assert place.call(KEY, f"question {number}").status == 200
+    with place.tab() as tab:
+        page = tab.open("/lab")
+        tab.fill("Numbers of accounts", "1, 2")
+        tab.button("Run")
+        page.get_by_text("Done: 2 runs.").wait_for(timeout=40_000)
+        assert page.get_by_role("row").filter(has_text="Elastic").count() == 2
+        assert tab.wrong == []
+
+
+def test_what_people_and_upstreams_write_is_shown_as_text(place):
+    assert len(STRINGS) == 40
+    for number, text in enumerate(STRINGS):
+        name = f"{number} {text}"[:60]
+        status, made = place.admin("POST", "tenants", {"name": name})
+        assert status == 201, made
+        status, made = place.admin("POST", "keys", {"name": name, "tenant": name})
+        assert status == 201, made
+        model = {"name": name, "upstream_model": "m", "context_tokens": 1000,
+                 "max_output_tokens": 100, "aliases": [f"alias {name}"[:60]]}  # fmt: skip
+        place.admin("POST", "models", model)
+    bad = "<img src=x onerror=alert(1)>"
+    rude = place.upstream.plan(lambda _: [whole(400, {"error": {"message": bad, "code": bad}})])
+    with place.tab() as tab:
+        for path in ("/keys", "/models", "/audit", "/usage?by=key,model", "/calls", "/playground"):
+            page = tab.open(path)
+            page.wait_for_timeout(300)
+        page = tab.open("/keys")
+        assert page.get_by_text(f"0 {STRINGS[0]}"[:60], exact=True).count() >= 1
+        page = tab.open("/playground")
+        tab.fill("API key", KEY)
+        page.get_by_label("Message (Ctrl+Enter sends)").fill(rude)
+        page.get_by_label("Message (Ctrl+Enter sends)").press("Control+Enter")
+        page.locator(".turn.error").wait_for()
+        assert page.locator("img").count() == 0
+        assert page.evaluate("() => window.arkwayXss") is None
+        assert tab.wrong == []
+
+
+def test_a_viewer_sees_and_cannot_act(place):
+    _, made = place.admin("POST", "tokens", {"name": "looker", "role": "viewer"})
+    with place.tab(token=made["token"]) as tab:
+        page = tab.open("/keys")
+        tab.see("You may look, and change nothing")
+        assert page.get_by_role("button", name="Create a key").count() == 0
+        tab.open("/access")
+        tab.see("For admins.")
+        assert tab.wrong == []
+        place.admin("DELETE", f"tokens/{made['id']}")
+        page.goto(f"{place.url}/keys")
+        page.wait_for_selector("#token")  # it has to log in again
+
+
+def test_a_session_that_ends_takes_its_page_to_the_login(place):
+    _, made = place.admin("POST", "tokens", {"name": "leaver", "role": "operator"})
+    with place.tab(token=made["token"]) as tab:
+        page = tab.open("/keys")
+        place.admin("DELETE", f"tokens/{made['id']}")
+        tab.button("Create a key")
+        page.wait_for_selector("#token")
+        tab.see("Your session has ended.")
+
+
+def test_language_is_switched_and_remembered(place):
+    with place.tab() as tab:
+        page = tab.open("/keys")
+        tab.button("简体中文")
+        page.get_by_role("heading", name="密钥", level=1).wait_for()
+        tab.open("/usage")
+        tab.see("用量")
+        assert tab.wrong == []
+
+
+def test_the_keyboard_reaches_the_content_and_closes_dialogs(place):
+    with place.tab() as tab:
+        page = tab.open("/keys")
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Create a key").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog[open]")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog", state="detached")
+        assert tab.wrong == []
