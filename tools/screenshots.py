@@ -32,6 +32,7 @@ _FILL_S = 75.0
 # What docs/console.md shows.
 SHOWN = (
     ("overview", "en.light"),
+    ("accounts", "en.light"),
     ("keys", "en.light"),
     ("usage", "en.dark"),
     ("call", "en.light"),

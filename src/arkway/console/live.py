@@ -5,7 +5,7 @@ An older or a newer gateway may leave fields out or add some: what is missing is
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -97,7 +97,7 @@ def of_status(status: Mapping[str, Any]) -> Live:
         hit_rate=_number(status, "cache_hit_ratio"),
         in_flight=_whole(status, "calls_in_flight"),
         streams=_whole(status, "streams"),
-        accounts=tuple(_account(each) for each in _tables(status, "accounts")),
+        accounts=tuple(_accounts(status)),
         attention=tuple(
             (str(each.get("what", "")), str(each.get("detail", "")))
             for each in _tables(status, "attention")
@@ -147,6 +147,16 @@ def added(
         for name, value in now.items()
         if value != then.get(name, 0.0)
     }
+
+
+def _accounts(status: Mapping[str, Any]) -> Iterator[AccountNow]:
+    """Yield each account for each model it was asked for; once, where that is not told."""
+    for found in _tables(status, "accounts"):
+        models = _tables(found, "models")
+        for model in models:
+            yield _account({"account": found.get("account"), "attempts": {}, **model})
+        if not models:
+            yield _account(found)
 
 
 def _account(found: Mapping[str, Any]) -> AccountNow:
@@ -201,6 +211,6 @@ def _table(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _tables(found: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
+def _tables(found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     value = found.get(name)
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []

@@ -29,6 +29,7 @@ class AccountState(msgspec.Struct, frozen=True):
     returns_in_s: float | None = None  # None: it is not out, or until an operator acts
     limits: dict[str, float] = {}  # share used of each that is known, of the fullest model's
     cached_share: float | None = None  # of recent input, from its cache; None: none in a minute
+    models: tuple[AccountReport, ...] = ()  # for each that it was asked for
 
     @property
     def is_out(self) -> bool:
@@ -70,6 +71,7 @@ def _state(account: AccountSpec, reports: list[AccountReport]) -> AccountState:
         out[0].returns_in_s if out else None,
         limits,
         _cached_share(reports),
+        tuple(reports),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from arkway.ledger.book_io import BookState
+from arkway.routing.report import AccountReport
 from arkway.runtime.accounts_view import BROKEN, AccountState
 from arkway.runtime.process_io import Process
 from arkway.telemetry import families as f
@@ -204,4 +205,24 @@ def _account(state: AccountState, counters: Counters, meter: Meter) -> dict[str,
         "returns_in_s": state.returns_in_s,
         "attempts": by_outcome,
         "ejections": counters[f.EJECTIONS.name].get((name,), 0),
+        "models": [_model(each) for each in state.models],
+    }
+
+
+def _model(report: AccountReport) -> dict[str, object]:
+    """Return how an account does for one model: each limit that is known, and how full it is."""
+    uses = {"requests": report.requests, "tokens": report.tokens, "in_flight": report.in_flight}
+    return {
+        "model": report.model,
+        "state": report.state.value,
+        "reason": report.reason,
+        "returns_in_s": report.returns_in_s,
+        **{
+            name: {"used": use.used, "limit": use.limit, "is_learned": use.is_learned}
+            for name, use in uses.items()
+        },
+        "waiting": report.waiting,
+        "limited": report.limited,
+        "cached_share": round(report.cached_share, 4),
+        "ttft_s": round(report.ttft_s, 4),
     }

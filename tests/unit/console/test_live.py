@@ -112,3 +112,13 @@ def test_errors_are_read_from_the_metrics_whatever_the_order_of_labels():
     assert now == {("429", "a"): 5.0, ("503", "b"): 1.0}
     assert live.added(now, {("429", "a"): 4.0, ("503", "b"): 1.0}) == {("429", "a"): 1.0}
     assert live.added({("1", "x"): 2.0}, {("1", "x"): 9.0}) == {("1", "x"): 2.0}, "it began again"
+
+
+def test_an_account_is_told_by_its_models_where_the_gateway_does():
+    model = {"model": "m", "state": "up", "requests": {"used": 3, "limit": 97.0}, "waiting": 1}
+    status = {
+        "accounts": [{"account": "a", "state": "up", "models": [model, {**model, "model": "n"}]}]
+    }
+    one, two = live.of_status(status).accounts
+    assert (one.account, one.model, two.model) == ("a", "m", "n")
+    assert one.uses == (live.Use("requests", 3, 97.0),)

@@ -2,6 +2,9 @@ import msgspec
 import pytest
 
 from arkway.ledger.book_io import BookState
+from arkway.model.ids import AccountId
+from arkway.routing.health import State
+from arkway.routing.report import AccountReport, Use
 from arkway.runtime.accounts_view import AccountState
 from arkway.runtime.process_io import Process
 from arkway.runtime.status import ENOUGH_CALLS, Facts, attention, status
@@ -123,3 +126,17 @@ def test_what_the_system_does_not_say_is_no_trouble():
 
 def test_a_few_calls_are_no_statistics():
     assert whats({"calls": ENOUGH_CALLS - 1, "failed": ENOUGH_CALLS - 1}) == []
+
+
+def test_each_limit_of_each_model_is_told():
+    report = AccountReport(
+        AccountId("a"), "m", State.OK, "", None, False,
+        Use(3, 97.0, is_learned=True), Use(10, None), Use(1, 8), 2, 0.0, 4, 0.5, 0.25, 1.0, True, 0,
+    )  # fmt: skip
+    facts = msgspec.structs.replace(FACTS, accounts=[AccountState("a", "up", models=(report,))])
+    (account,) = status(facts, Meter(), Recent())["accounts"]
+
+    (model,) = account["models"]
+    assert model["requests"] == {"used": 3, "limit": 97.0, "is_learned": True}
+    assert model["tokens"] == {"used": 10, "limit": None, "is_learned": False}
+    assert (model["model"], model["state"], model["waiting"], model["limited"]) == ("m", "ok", 2, 4)

@@ -117,7 +117,7 @@ def state(t: Texts, account: Document, now: Sequence[AccountNow]) -> Cell:
     if out.returns_in_s is not None:
         back = t("accounts.returns", s=formats.lasting(out.returns_in_s))
     why = " · ".join(filter(None, (out.model, t.word("reason", out.reason), back)))
-    tone = "warn" if out.state in ("draining", "probing", "half_open") else "bad"
+    tone = "warn" if out.state in ("draining", "partly", "slow_start") else "bad"
     return cells.dot(t.word("health", out.state), tone, why)
 
 
