@@ -19,6 +19,7 @@ from pathlib import Path
 import uvicorn
 
 from arkway import __version__
+from arkway.console import app as console
 from arkway.control.admin.first_token import ensure_first_token
 from arkway.control.admin.operation import Desk
 from arkway.control.home import FIRST_ADMIN_TOKEN_NAME, open_home
@@ -75,6 +76,8 @@ def _serve(options: ControlOptions, loaded: Loaded) -> int:
         port = int(listening.getsockname()[1])
         _welcome(options.home, config.control.host, port, token)
         log.event("info", "control_ready", version=__version__, port=port, pid=os.getpid())
+        if not console.is_installed():
+            log.event("info", "console_off", reason="pip install 'arkway[console]' brings it")
         server = _Server(
             uvicorn.Config(
                 application(desk, log),

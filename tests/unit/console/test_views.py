@@ -101,6 +101,17 @@ def test_a_limit_is_the_one_in_force():
     assert [each["text"] for each in accounts.meters(t, account(), [])] == ["100"]
 
 
+def test_of_several_models_the_fullest_is_shown():
+    now = [
+        AccountNow("a", model, uses=(Use("requests", used, 100.0), Use("tokens", 9 - used, 10.0)))
+        for model, used in (("m", 2), ("n", 8), ("o", 5))
+    ]
+    made = accounts.meters(t, account(), now)
+    assert [(each["text"], each["label"]) for each in made] == [
+        ("8 / 100", "Requests a minute, n"), ("7 / 10", "Tokens a minute, m"),
+    ]  # fmt: skip
+
+
 def test_a_line_has_the_sums_of_this_day_and_the_buttons_that_are_offered():
     used = [
         line(account="a", cached=75, uncached=25, attempts=4, cost_nano=NANO),

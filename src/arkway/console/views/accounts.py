@@ -14,7 +14,6 @@ Document = Mapping[str, Any]
 LIMITS = ("requests_per_min", "tokens_per_min", "in_flight")
 _USE_LIMITS = {"requests": "requests_per_min", "tokens": "tokens_per_min", "in_flight": "in_flight"}
 _GOOD = ("up", "healthy", "ok", "in")
-_MAX_MODELS = 4  # of an account in a cell
 
 
 def columns(t: Texts) -> list[Column]:
@@ -122,13 +121,14 @@ def state(t: Texts, account: Document, now: Sequence[AccountNow]) -> Cell:
 
 
 def meters(t: Texts, account: Document, now: Sequence[AccountNow]) -> list[Cell]:
-    """Return a bar for each limit: its use, of each model where the gateway tells them apart."""
-    found = []
-    for each in now[:_MAX_MODELS]:
+    """Return a bar for each limit: its use by the model that is nearest to it."""
+    fullest: dict[str, tuple[float, str, Use, float]] = {}
+    for each in now:
         for use in each.uses:
             limit = use.limit or account.get(_USE_LIMITS[use.kind])
-            if limit:
-                found.append(_meter(t, each.model, use, float(limit)))
+            if limit and use.used / limit >= fullest.get(use.kind, (-1.0,))[0]:
+                fullest[use.kind] = (use.used / limit, each.model, use, float(limit))
+    found = [_meter(t, model, use, limit) for _, model, use, limit in fullest.values()]
     if found:
         return found
     return [
