@@ -20,8 +20,8 @@ from arkway import __version__
 from arkway.admission.validate import validate
 from arkway.cli import main
 from arkway.cli.app import whole
-from arkway.control.config import BUILTIN_MODELS, Config
-from arkway.control.home import FIRST_KEY_NAME
+from arkway.control.config import BUILTIN_MODELS, Config, Control
+from arkway.control.home import FIRST_ADMIN_TOKEN_NAME, FIRST_KEY_NAME
 from arkway.control.snapshot import build
 from arkway.listener.routes import Endpoint, match
 from arkway.model.call import Caller, RawRequest
@@ -146,9 +146,14 @@ def test_curl_calls_would_be_accepted(words, snapshot):
 
 
 def test_addresses_and_files_are_the_defaults():
-    for text in (README, API):
-        assert set(re.findall(r"127\.0\.0\.1:(\d+)", text)) == {str(SERVER.port)}
-        assert set(re.findall(r"var/[\w.-]+", text)) == {f"var/{FIRST_KEY_NAME}"}
+    public, control = str(SERVER.port), str(Control().port)
+    kept = {f"var/{FIRST_KEY_NAME}", f"var/{FIRST_ADMIN_TOKEN_NAME}"}
+    for text, ports, files in (
+        (README, {public, control}, kept),
+        (API, {public}, {f"var/{FIRST_KEY_NAME}"}),
+    ):
+        assert set(re.findall(r"127\.0\.0\.1:(\d+)", text)) == ports
+        assert set(re.findall(r"var/[\w.-]+", text)) == files
     assert f"port {SERVER.port}" in README
 
 
