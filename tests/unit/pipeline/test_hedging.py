@@ -172,11 +172,10 @@ def test_what_a_lost_first_attempt_took_counts_in_its_accounts_percentile(late):
 
 def test_it_is_off_unless_it_is_wanted(lab):
     it = lab.call(stream=True)
-    timers = len(lab.loop.timers)
+    assert lab.loop.timers == []
     lab.pass_time(20)
 
     assert len(lab.attempts) == 1
-    assert timers == 1, "the caller's connection has its own, and the call none"
     it.reset()
 
 
@@ -260,11 +259,12 @@ def test_one_attempt_is_the_most_where_the_operator_says_so(planes):
 def test_not_more_than_two_in_a_hundred(planes):
     lab = hedge(planes())
     for _ in range(300):
-        lab.call(stream=True)
+        it = lab.call(stream=True)
         lab.pass_time(LATE_S)
-        for attempt in lab.attempts[-2:]:
-            if not attempt.is_closed:
-                whole(attempt)
+        attempt = lab.last
+        attempt.sent_s = lab.loop.now_s - 0.4
+        whole(attempt)
+        it.reset()
     lost = [end for end in lab.plane.booked if end.outcome == LOST]
 
     assert len(lab.attempts) - 300 == len(lost) == lab.plane.pool.hedges.taken
@@ -382,16 +382,18 @@ def test_a_second_whose_intent_is_not_on_the_disk_yet_is_not_sent(planes, first_
     if first_fails:
         lab.attempts[0].fail()
         lab.plane.ledger.waits = False
+        lab.plane.ledger.entries = lab.plane.ledger.entries[:1] + lab.plane.ledger.entries[2:]
         lab.plane.ledger.tell(is_durable=False)
         assert len(lab.attempts) == 2, "the usual retry"
     else:
         lab.plane.ledger.waits = False
         lab.attempts[0].data(chunk("he"))
         lab.plane.ledger.tell()
-        assert outcomes(lab) == {2: ("void", LOST)}
     whole(lab.last)
 
     assert told(lab, it).is_done
+    if not first_fails:
+        assert outcomes(lab)[2] == ("void", LOST), "it was never sent"
 
 
 def test_the_end_of_who_has_the_caller_is_durable_before_its_last_byte(late):
@@ -474,7 +476,8 @@ def check_one_is_billed_at_most(lab):
 def test_the_whole_walk_is_a_good_answer(planes, kind):
     lab = run_steps(planes, kind, None)
 
-    assert (told(lab).is_done, contents(told(lab))) == (True, {0: "ab"})
+    answer = told(lab)
+    assert (answer.is_done, contents(answer)) == (True, {0: "ab"})
     check_one_is_billed_at_most(lab)
 
 
