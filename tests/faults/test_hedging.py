@@ -100,7 +100,6 @@ def test_the_latest_callers_wait_less_and_nobody_pays_twice(sim, hedges):
 # -- on the wire ----------------------------------------------------------------------------------
 
 
-
 def quick(seen: Seen) -> Script:
     """Answer as an account does that is not late, in a time that can be told from none."""
     return [Pause(0.005), *reply("quick")(seen)]

@@ -132,7 +132,7 @@ def test_the_last_word_of_a_call_that_was_sent_twice_is_not_the_losers(lab):
         end(1, attempt=2, **LOST, uncached=0, cached=0, output=0),
     )
 
-    assert lines[3] == "  result   the upstream answered with an error; 2 attempts; " + lines[3].split("; ")[2]
+    assert lines[3].startswith("  result   the upstream answered with an error; 2 attempts; ")
     assert "the caller was told invalid_value" in "\n".join(lines)
 
 
