@@ -60,6 +60,8 @@ async def relay(
     try:
         await attempt.ended(strand)
     except CallerGone:
+        if work.race is not None:  # nobody waits for the other attempt either
+            work.race.claim(lease)
         if not work.may_drain():
             raise
         await _drain(work, attempt, reader, strand)
@@ -99,15 +101,17 @@ def _sink(
     work: Work, attempt: Attempt, reader: BranchReader, result: Result, lease: Lease
 ) -> Callable[[bytes], None]:
     """Return where the attempt's body bytes go: through `reader` to the caller. Hot path."""
-    exchange = work.exchange
+    exchange, race = work.exchange, work.race
     feed = reader.feed
 
     def sink(data: bytes) -> None:
         events = feed(data)
         if events and not exchange.is_over:
-            if not exchange.has_started:
-                exchange.start_stream(work.answer_headers(lease))
             if not attempt.has_token:
+                if race is not None and not race.claim(lease):
+                    return  # the other attempt of the call has the caller
+                if not exchange.has_started:
+                    exchange.start_stream(work.answer_headers(lease))
                 attempt.has_token = True
                 result.first_token_s = now_s = work.plane.time()
                 if lease.ask.root is not None:

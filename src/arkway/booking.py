@@ -25,6 +25,7 @@ from arkway.model.usage import Usage
 from arkway.strand import Strand
 from arkway.upstream.attempt_io import Attempt
 
+_HEDGE_LOST = Ending.HEDGE_LOST  # bound once: Python 3.11 finds an enum's member by a slow path
 Told = Callable[[bool], None]  # learns whether an entry is durable
 
 
@@ -124,7 +125,7 @@ class Booking(msgspec.Struct, eq=False):
             end.total_ms,
             end.affinity,
             0 if attempt is None else attempt.status,
-            "" if failure is None else failure.error.code,
+            "" if failure is None or failure.ending is _HEDGE_LOST else failure.error.code,
         )
         if self.is_durable is not None:  # the intent was told while nobody waited
             self.is_durable = None

@@ -80,6 +80,10 @@ class Parking:
             self._will_look = True
             self._loop.call_soon(self._look)
 
+    def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call when a call has waited so long for something else, unless it is cancelled."""
+        return self._loop.call_later(delay_s, callback)
+
     def _look(self) -> None:
         self._will_look = False
         woken = []

@@ -10,7 +10,6 @@ nothing is retried, and a broken stream ends with an error event and without `[D
 
 from dataclasses import replace
 from functools import partial
-from itertools import count
 
 import msgspec
 
@@ -21,6 +20,7 @@ from arkway.admission.limits import has_no_limits
 from arkway.admission.media import caller_deadline_s, check_media_type
 from arkway.admission.validate import check_context, find_model, validate
 from arkway.answering import Branch, relay, take_plain
+from arkway.hedging import hedged
 from arkway.ledger.explain import usage_list
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.routes import Endpoint, Route, match
@@ -37,7 +37,14 @@ from arkway.model.errors import (
     UpstreamTimeout,
 )
 from arkway.model.ids import AccountId
-from arkway.model.outcome import RETRIED, AttemptFailed, CallerGone, Ending, ErrorClass
+from arkway.model.outcome import (
+    RETRIED,
+    AttemptFailed,
+    CallerGone,
+    Ending,
+    ErrorClass,
+    HedgeLost,
+)
 from arkway.model.usage import Usage
 from arkway.relay.merge import reported
 from arkway.routing.ask import Size
@@ -58,6 +65,9 @@ _POOL_LIMITED = ErrorClass.POOL_LIMITED
 _FOREVER = float("inf")
 _ABORTED = AttemptFailed(
     Ending.ABORTED, ErrorClass.CALLER, UpstreamError("The call was aborted."), "aborted"
+)
+_OVERTAKEN = AttemptFailed(
+    Ending.HEDGE_LOST, ErrorClass.CALLER, UpstreamError("The other was first."), "hedge lost"
 )
 _OUT_OF_TIME = AttemptFailed(
     Ending.ABORTED,
@@ -203,7 +213,9 @@ async def _branch(work: Work, index: int, strand: Strand) -> Branch:
     tried: list[AccountId] = []
     beside = work.first_lease  # another choice of the same call is there
     replaced = 0  # attempts whose reused connection had closed; one is made anew
-    for tries in count(1):
+    call = work.call
+    hedges = work.plane.pool.policy.hedges and call.stream and call.n == 1
+    while True:
         lease = _place(work, tried, beside)
         if isinstance(lease, Wait):
             lease = await work.plane.parking.wait(lease, strand)
@@ -211,9 +223,14 @@ async def _branch(work: Work, index: int, strand: Strand) -> Branch:
             raise _nobody(work, lease, failures)
         if work.first_lease is None:
             work.first_lease = lease
+        tries = len(failures) + replaced + 1
         if tries > work.attempts:
             work.attempts = tries
-        failure = await _attempt(work, lease, index, strand, wants_new=replaced > 0)
+        failure = await (
+            hedged(work, lease, strand, failures, tried, _attempt)
+            if hedges and tries == 1
+            else _attempt(work, lease, index, strand, wants_new=replaced > 0)
+        )
         if isinstance(failure, Branch):
             return failure
         if failure.is_stale and not replaced:
@@ -221,11 +238,10 @@ async def _branch(work: Work, index: int, strand: Strand) -> Branch:
             continue
         beside = None
         failures.append(failure)
-        if not _may_retry(work, failure, tries - replaced):
+        if not _may_retry(work, failure, len(failures)):
             raise _final_error(work, failures)
         if failure.error_class is not _POOL_LIMITED:  # every account would say the same
             tried.append(lease.slot.target.account.id)
-    raise AssertionError("counting has no end")
 
 
 def _place(work: Work, tried: list[AccountId], beside: Lease | None) -> Lease | Wait | Refusal:
@@ -282,6 +298,9 @@ async def _attempt(
             branch = take_plain(attempt, booking.result, index, lease)
         failure = None
         work.learn(branch.usage)
+    except HedgeLost:
+        failure = _OVERTAKEN
+        raise
     except AttemptFailed as failed:
         failure = failed if work.left_s() > 0 else _OUT_OF_TIME
     finally:

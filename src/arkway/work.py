@@ -30,7 +30,7 @@ from arkway.upstream.dialects import encode_call
 from arkway.wire.openai import Envelope
 
 _FOREVER = float("inf")
-_ENDING_ABORTED = Ending.ABORTED
+_OUR_DOING = (Ending.ABORTED, Ending.HEDGE_LOST)
 _LOCAL = Dialect.LOCAL  # bound once: Python 3.11 finds an enum's member by a slow path
 
 
@@ -95,6 +95,13 @@ class Plane(Protocol):
         """Return the header lines that make an attempt a part of its caller's trace."""
 
 
+class Race(Protocol):
+    """Two attempts of one call, as each of them sees it (`hedging`)."""
+
+    def claim(self, lease: Lease) -> bool:
+        """Whether the caller's answer is this attempt's; the first that asks has it."""
+
+
 class Work(msgspec.Struct, eq=False):
     """One call under way: what its branches share."""
 
@@ -116,6 +123,7 @@ class Work(msgspec.Struct, eq=False):
     ended: tuple[AttemptFinished, ...] = ()  # its attempts
     is_answered: bool = False  # the whole answer is on its way
     error: GatewayError | None = None  # that the caller is given instead
+    race: Race | None = None  # while a second attempt may be made beside the first
     followed: list[Attempt] = []  # those that the caller's reading speed governs
 
     def learn(self, usage: Usage | None) -> None:
@@ -217,7 +225,7 @@ class Work(msgspec.Struct, eq=False):
             self.billed_nano += end.cost_nano
             error_class = (
                 ""
-                if failure is None or failure.ending is _ENDING_ABORTED
+                if failure is None or failure.ending in _OUR_DOING
                 else failure.error_class._value_
             )
             self.ended += (AttemptFinished(booking.intent, end, error_class),)
@@ -233,7 +241,7 @@ class Work(msgspec.Struct, eq=False):
             first_s = result.first_token_s
             ttft_s = first_s - sent_s if first_s and sent_s else None
             pool.succeed(lease, result.usage, ttft_s, now_s, result.answer)
-        elif failure.ending is _ENDING_ABORTED or failure.is_stale:
+        elif failure.ending in _OUR_DOING or failure.is_stale:
             pool.release(lease, was_sent=attempt is not None and attempt.sent_s > 0)
         else:
             ejected = pool.fail(lease, failure, now_s)

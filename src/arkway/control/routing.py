@@ -154,6 +154,22 @@ class Routing(Struct, frozen=True, kw_only=True):
             le=1000.0,
         ),
     ] = _USUAL.retries_per_s
+    hedges: Annotated[
+        bool,
+        about(
+            "Send a streamed call to a second account when its first token is late.",
+            "it costs an answer's prompt upstream that nobody pays you for",
+        ),
+    ] = _USUAL.hedges
+    hedge_share: Annotated[
+        float,
+        about(
+            "Calls sent twice, as a part of calls.",
+            "the latest few are worth it, and a slow upstream must not get twice the load",
+            ge=0.0,
+            le=1.0,
+        ),
+    ] = _USUAL.hedge_share
 
 
 def routing_policy(settings: Routing) -> RoutingPolicy:

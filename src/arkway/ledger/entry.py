@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the upstream answered with an error
     NOT_SENT = "not_sent"  # it never reached the upstream
     AMBIGUOUS = "ambiguous"  # sent, and no verdict came
+    HEDGE_LOST = "hedge_lost"  # the call was sent twice, and the other attempt was first
     CRASHED = "crash_recovered"  # the gateway died while it ran
 
 

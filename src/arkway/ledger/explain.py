@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from arkway.ledger.entry import End, Intent
@@ -18,10 +19,11 @@ _WORDS = {
     "refused": "the upstream answered with an error",
     "not_sent": "it never reached the upstream",
     "ambiguous": "sent, and no verdict came: the upstream may have charged for it",
+    "hedge_lost": "sent twice, and the other attempt was first; this one is the operator's expense",
     "crash_recovered": "the gateway stopped while it ran: the upstream may have charged for it",
 }
 
-_OUR_DOING = ("completed", "caller_left", "revoked")  # their code is nobody's answer
+_OUR_DOING = ("completed", "caller_left", "revoked", "hedge_lost")  # their code is nobody's answer
 _PLACES = {
     "home": "at its conversation's home account",
     "spill": "away from its conversation's home account, which had no room or was out",
@@ -85,11 +87,19 @@ def story(
         f"  by       key {key} of tenant {first.tenant}",
         f"  result   {_result(attempts)}",
     ]
-    for at, each in enumerate(attempts):
-        others = attempts[at + 1 :]
-        is_last = all(other.intent.choice != each.intent.choice for other in others)
+    for each in attempts:
+        is_last = not any(
+            _ended(other) > _ended(each) and other.intent.choice == each.intent.choice
+            for other in attempts
+        )
         lines += _attempt(each, price_of, is_last=is_last)
     return lines
+
+
+def _ended(each: Attempted) -> tuple[bool, float]:
+    """Return what orders attempts by their ends. A call sent twice is answered by the other one."""
+    is_lost = each.end is not None and each.end.outcome == "hedge_lost"
+    return not is_lost, inf if each.end_seq is None else each.end_seq
 
 
 def _result(attempts: Sequence[Attempted]) -> str:
@@ -102,7 +112,9 @@ def _result(attempts: Sequence[Attempted]) -> str:
     if not tokens:
         paid = "nothing is billed"
     tries = f"{len(attempts)} attempts" if len(attempts) > 1 else "1 attempt"
-    return f"{_WORDS[ends[-1].outcome]}; {tries}; {paid}"
+    last = max(attempts, key=_ended).end
+    assert last is not None, "none is under way"
+    return f"{_WORDS[last.outcome]}; {tries}; {paid}"
 
 
 def _attempt(

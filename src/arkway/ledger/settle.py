@@ -8,6 +8,7 @@ Who pays for what (docs/ledger.md has the whole table, and a test reads it):
 - The prompt is owed once the upstream accepted it: its head said 200. Before that nothing is.
 - A caller that got nothing of an accepted prompt pays for the prompt. One that got a part pays for
   that part, whoever broke off.
+- A call that was sent twice pays for one. The other is unknown: the operator's, accepted or not.
 - A failure that left no verdict may have cost something upstream. It is unknown, and nobody's.
 """
 
@@ -23,6 +24,7 @@ _OUTCOMES = {
     Ending.AMBIGUOUS: Outcome.AMBIGUOUS,
     Ending.INTERRUPTED: Outcome.INTERRUPTED,
     Ending.ABORTED: Outcome.CALLER_LEFT,
+    Ending.HEDGE_LOST: Outcome.HEDGE_LOST,
 }
 NOTHING = Usage()
 # A finished answer whose counts the upstream told is booked so: nearly every one.

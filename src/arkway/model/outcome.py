@@ -9,6 +9,10 @@ class CallerGone(Exception):
     """The caller closed its connection; thrown into the call's strand at its wait."""
 
 
+class HedgeLost(Exception):
+    """The call's other attempt began to answer first; thrown into the one that did not."""
+
+
 class Ending(StrEnum):
     """How an attempt ended, as the pool and the ledger see it."""
 
@@ -18,6 +22,7 @@ class Ending(StrEnum):
     AMBIGUOUS = "ambiguous"  # sent, and no verdict came: reset or timeout before the answer
     INTERRUPTED = "interrupted"  # the answer had begun
     ABORTED = "aborted"  # our side ended it: the caller left, or we drain
+    HEDGE_LOST = "hedge_lost"  # our side ended it: the call's other attempt was first
 
 
 class ErrorClass(StrEnum):

@@ -57,6 +57,11 @@ class Hedges:
         self.taken += 1
         return True
 
+    def give_back(self) -> None:
+        """What was taken was not used: no account had room for it."""
+        self._allowed += 1.0
+        self.taken -= 1
+
 
 _GROWTH = 1.25  # a bucket's width: the percentile is at most so much too long
 _FIRST_S = 0.02

@@ -94,6 +94,48 @@ def test_the_tries_of_each_choice_are_told_apart(lab):
     assert endings[1].endswith("another account was tried")
 
 
+LOST = {"kind": Kind.UNKNOWN, "outcome": Outcome.HEDGE_LOST, "source": UsageSource.NONE}
+
+
+def test_a_call_that_was_sent_twice_was_answered_by_the_other(lab):
+    lines = told(
+        lab,
+        intent(1, stream=True),
+        intent(1, attempt=2),
+        end(1, attempt=2, **LOST, uncached=0, cached=0, output=0),
+        end(1, **SERVED),
+    )
+    text = "\n".join(lines)
+
+    assert lines[3].startswith("  result   answered; 2 attempts; ")
+    assert "this one is the operator's expense" in text
+    assert "was told" not in text
+
+
+def test_a_second_attempt_that_failed_first_was_told_to_nobody(lab):
+    refused = {"kind": Kind.VOID, "outcome": Outcome.REFUSED, "code": "upstream_error"}
+    lines = told(
+        lab, intent(1), intent(1, attempt=2), end(1, attempt=2, **refused), end(1, **SERVED)
+    )
+
+    assert lines[3].startswith("  result   answered; 2 attempts; ")
+    assert "was told" not in "\n".join(lines)
+
+
+def test_the_last_word_of_a_call_that_was_sent_twice_is_not_the_losers(lab):
+    refused = {"kind": Kind.VOID, "outcome": Outcome.REFUSED, "code": "invalid_value"}
+    lines = told(
+        lab,
+        intent(1),
+        intent(1, attempt=2),
+        end(1, **refused),
+        end(1, attempt=2, **LOST, uncached=0, cached=0, output=0),
+    )
+
+    assert lines[3].startswith("  result   the upstream answered with an error; 2 attempts; ")
+    assert "the caller was told invalid_value" in "\n".join(lines)
+
+
 def test_a_book_of_version_1_is_brought_up_with_its_sums(lab):
     lab.open()
     lab.write(intent(1), end(1), intent(2, key="k2", account="a2"), end(2))

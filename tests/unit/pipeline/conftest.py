@@ -3,6 +3,7 @@
 import pytest
 
 from support import pipeline_lab
+from support.hedging_lab import LATE_S, hedge
 
 
 @pytest.fixture
@@ -15,3 +16,13 @@ def planes():
 @pytest.fixture
 def lab(planes):
     return planes()
+
+
+@pytest.fixture
+def late(planes):
+    """Three accounts, a streamed call, and two attempts of it under way."""
+    lab = hedge(planes())
+    lab.it = lab.call(stream=True)
+    lab.pass_time(LATE_S)
+    assert len(lab.attempts) == 2
+    return lab

@@ -40,6 +40,7 @@ _Outcome = Literal[  # the values of `ledger.entry.Outcome`
     "refused",
     "not_sent",
     "ambiguous",
+    "hedge_lost",
     "crash_recovered",
 ]
 _OUTCOME_RULE = {"rule": "string, one of " + ", ".join(Outcome)}
