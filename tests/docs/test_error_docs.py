@@ -144,8 +144,8 @@ def test_log_events():
 def test_endings():
     table = rows(section(OPERATIONS, "## Log").partition("Every line has")[2])
 
-    # A completed attempt is not logged, and one that we ended ourselves is not the account's.
-    assert {name.strip("`") for name, _ in table} == set(Ending) - {"completed", "aborted"}
+    # A completed attempt is not logged, and those that we ended ourselves are not the account's.
+    assert {name.strip("`") for name, _ in table} == set(Ending) - {"completed", "aborted", "hedge_lost"}
 
 
 # -- licences -------------------------------------------------------------------------------------
