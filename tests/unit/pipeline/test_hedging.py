@@ -42,6 +42,24 @@ def test_who_begins_first_answers_and_the_other_is_ended_at_once(late, winner):
     assert late.plane.settled == [(13, 0)], "one of the two, as the upstream counted"
 
 
+def test_what_a_lost_attempt_still_receives_goes_nowhere(late):
+    late.attempts[0].begin()
+    sink = late.attempts[0].sink
+    late.attempts[1].data(chunk("he"))
+    sink(chunk("another answer"))
+    whole(late.attempts[1], "llo")
+
+    assert contents(told(late)) == {0: "hello"}
+
+
+def test_losing_says_nothing_about_an_account(late):
+    whole(late.attempts[1])
+
+    (work,) = late.plane.ended
+    assert [each.error_class for each in work.ended] == ["", ""]
+    assert late.plane.failures == []
+
+
 def test_the_loser_costs_nothing_where_tokens_do(planes):
     lab = hedge(planes())
     price = Price(1, "CNY", 10**9, 10**9, 10**9)
@@ -173,6 +191,21 @@ def test_a_place_that_another_call_waits_for_is_not_taken(planes):
     third.reset()
 
 
+def test_a_place_that_has_just_come_free_goes_to_the_call_that_waits(planes):
+    one = AccountLimits(in_flight=1)
+    lab = hedge(planes(account("a", limits=one), account("b", limits=one)))
+    for _ in range(3):
+        lab.call(stream=True)
+    lab.pass_time(0.45)  # a moment before the first two are late
+    whole(lab.attempts[1])  # the pool looks who may go on later in this turn
+    lab.pass_time(0.01)
+
+    assert lab.plane.pool.hedges.taken == 0
+    assert [attempt.target.account.id for attempt in lab.attempts[1:]] == ["b", "b"]
+    whole(lab.attempts[0])
+    whole(lab.attempts[2])
+
+
 def test_one_attempt_is_the_most_where_the_operator_says_so(planes):
     lab = hedge(planes(max_attempts=1))
     lab.call(stream=True)
@@ -224,12 +257,15 @@ def test_when_both_fail_a_third_account_is_asked(late, order):
     assert (contents(answer), answer.headers["x-arkway-attempts"]) == ({0: "hello"}, "3")
 
 
-def test_three_attempts_are_the_most_with_the_second(late):
+def test_three_attempts_are_the_most_with_the_second(planes):
+    lab = hedge(planes(*(account(name) for name in "abcdef")))
+    it = lab.call(stream=True)
+    lab.pass_time(LATE_S)
     for at in range(3):
-        refusal(503)(late.attempts[at])
+        refusal(503)(lab.attempts[at])
 
-    answer = told(late)
-    assert (answer.status, len(late.attempts)) == (502, 3)
+    answer = told(lab, it)
+    assert (answer.status, len(lab.attempts)) == (502, 3)
     assert code_of(answer) == "upstream_error"
 
 
