@@ -145,7 +145,11 @@ def test_endings():
     table = rows(section(OPERATIONS, "## Log").partition("Every line has")[2])
 
     # A completed attempt is not logged, and those that we ended ourselves are not the account's.
-    assert {name.strip("`") for name, _ in table} == set(Ending) - {"completed", "aborted", "hedge_lost"}
+    assert {name.strip("`") for name, _ in table} == set(Ending) - {
+        "completed",
+        "aborted",
+        "hedge_lost",
+    }
 
 
 # -- licences -------------------------------------------------------------------------------------
