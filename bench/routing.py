@@ -23,9 +23,11 @@ from arkway.simulate.trace.compare import compare
 from arkway.simulate.trace.load_io import load
 from arkway.simulate.trace.picture import draw
 from arkway.simulate.trace.plan import Plan
-from arkway.simulate.trace.replay import replay
+from arkway.simulate.trace.replay import _Replay, replay
 from arkway.simulate.trace.result import percentile
+from arkway.simulate.trace.rules import ELASTIC
 from arkway.simulate.trace.synthetic import Mix, heated, synthetic
+from arkway.simulate.trace.upstream import Cache, cached_tokens
 from arkway.wire.common_body import CommonBody, CommonMessage
 
 HERE = Path(__file__).resolve().parent
@@ -165,6 +167,33 @@ def decision_us():
     return percentile(times, 0.5), percentile(times, 0.99)
 
 
+def died_with_an_account(trace, seed):
+    """Return the share of the bound that was cached on the first account alone as it died.
+
+    No routing can save that much: it is what has to be computed again. Taken from a run in which
+    nobody dies.
+    """
+    run = _Replay(trace, Plan(has_header=False, seed=seed), ELASTIC, RoutingPolicy(), None)
+    run.run()
+    held = [
+        {block for block, since_s in each.cache.held().items() if since_s <= MIDDLE_S}
+        for each in run.accounts
+    ]
+    lost = held[0].difference(*held[1:])
+    cache, total, gone = Cache(), 0, 0
+    for row in trace.rows:
+        count = cache.match(row.blocks, row.at_s)
+        cached = cached_tokens(count, trace.block_tokens, row.input_tokens)
+        total += cached
+        cache.write(row.blocks, row.at_s, row.at_s)
+        if row.at_s < MIDDLE_S:
+            continue
+        whole = next((at for at, it in enumerate(row.blocks[:count]) if it in lost), count)
+        gone += cached - min(cached_tokens(whole, trace.block_tokens, row.input_tokens), cached)
+        lost.difference_update(row.blocks)  # computed again
+    return gone / total
+
+
 def main():
     trace = load(Path(sys.argv[1])) if len(sys.argv) > 1 else synthetic(Mix())
     # The best of three: what else the machine does is not the decision's cost.
@@ -183,6 +212,10 @@ def main():
         it = measured(its, plan)
         rows.append({"case": name, "goal": goal, "met": judge(it), **rounded(it)})
         print(line(rows[-1]), flush=True)
+        if plan.kill_account_at_s == MIDDLE_S:
+            gone = sum(died_with_an_account(trace, seed) for seed in SEEDS) / len(SEEDS)
+            rows[-1]["cached_nowhere_else"] = round(gone, 5)
+            print(f"{'':48} cached on it alone, and so lost: {gone:.2%}")
         if plan.headroom == 1.3:
             no_wait = measured(its, plan, NO_WAIT)
             rows[-1]["ttft_without_waiting_for_home_s"] = round(no_wait["ttft_s"], 3)

@@ -42,6 +42,10 @@ class Cache:
             count += 1
         return count
 
+    def held(self) -> dict[int, float]:
+        """Return every block, and since when it is usable."""
+        return dict(self._from_s)
+
     def write(self, blocks: tuple[int, ...], first_token_s: float, now_s: float) -> None:
         """Cache a prompt's blocks from its first token on."""
         from_s, used_s, oldest_s = self._from_s, self._used_s, now_s - self._ttl_s
