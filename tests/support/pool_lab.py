@@ -22,7 +22,9 @@ def account(name, **fields):
 
 def failed(error_class=ErrorClass.TRANSIENT, ending=Ending.REFUSED, reason="r", after_s=None):
     error = AccountsExhausted("m", retry_after_s=after_s) if after_s else UpstreamError("m")
-    return AttemptFailed(ending, error_class, error, reason)
+    failure = AttemptFailed(ending, error_class, error, reason)
+    failure.retry_after_s = after_s
+    return failure
 
 
 class Lab:

@@ -73,5 +73,6 @@ class AttemptFailed(Exception):
         self.error_class = error_class
         self.error = error
         self.reason = reason
+        self.retry_after_s: float | None = None  # as the upstream said it
         self.is_stale = is_stale  # a reused connection closed as the request was on its way
         self.out_for_s = out_for_s  # what is broken mends itself then, as the upstream says

@@ -21,6 +21,11 @@ _MIN_LIMIT = 1.0
 # So few calls in a minute say nothing of a minute's limit: the account is used by others too, or
 # was just before. The upstream's own `Retry-After` is all there is to go by.
 _TELLING_CALLS = 10
+# A limit is let down once in so long: the 429s of one moment say one thing.
+_DOWN_EVERY_S = 10.0
+# Where the upstream does not say when to come back: so long at first, twice as long each time.
+_FIRST_PAUSE_S = 0.2
+_MOST_PAUSE_S = 5.0
 
 
 class Limited(StrEnum):
@@ -36,6 +41,9 @@ class Gauge:
     """Use, limits and behaviour of one account and model."""
 
     __slots__ = (
+        "_down_s",
+        "_first_s",
+        "_pause_s",
         "_policy",
         "blocked_until_s",
         "cached_tokens",
@@ -77,6 +85,9 @@ class Gauge:
         self.count_429 = 0
         self.ttft_s = 0.0  # mean time to first token; 0: none was seen
         self.duration_s = 0.0  # mean length of a call
+        self._first_s = inf  # when the account was first used for this model
+        self._down_s = -inf  # when a limit was last let down
+        self._pause_s = _FIRST_PAUSE_S
         self.slow_s = -inf  # when that was last learned
         self.slowness = 1.0  # time to first token, as a multiple of what its prompt should need
         self.input_tokens = 0.0  # decayed sums: the share of input that was cached
@@ -144,8 +155,14 @@ class Gauge:
             wait_s = max(wait_s, (self.duration_s or 1.0) / max(self.in_flight, 1))
         return wait_s
 
+    def answered(self) -> None:
+        """A call was answered: whatever limit it met has passed."""
+        self._pause_s = _FIRST_PAUSE_S
+
     def reserve(self, tokens: int, now_s: float) -> Bucket:
         """Count one call from now on."""
+        if now_s < self._first_s:
+            self._first_s = now_s
         if self.learned_s > -inf:
             self._let_up(now_s)
         self.in_flight += 1
@@ -181,22 +198,27 @@ class Gauge:
     ) -> None:
         """The upstream said 429: its limit is about what is in use, the ended call left out.
 
-        With other nodes (not `is_alone`), of which less is seen than the upstream sees, the limit
-        is let down by a step from where it was, and the account left alone for a second.
+        The account is left alone for what the upstream said, or for a pause that doubles until it
+        answers. With other nodes (not `is_alone`), of which less is seen than the upstream sees,
+        the limit is let down by a step from where it was, and the pause is a second at least.
         """
         self.count_429 += 1
-        if not retry_after_s and not is_alone:
-            retry_after_s = 1.0
-        if retry_after_s:
-            until_s = now_s + min(retry_after_s, WINDOW_S)
-            self.blocked_until_s = max(self.blocked_until_s, until_s)
+        if not retry_after_s:
+            retry_after_s = self._pause_s if is_alone else max(self._pause_s, 1.0)
+            self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S)
+        until_s = now_s + min(retry_after_s, WINDOW_S)
+        self.blocked_until_s = max(self.blocked_until_s, until_s)
         window = self.window
         window.forget(now_s)
+        is_young = now_s - self._first_s < WINDOW_S  # the upstream's minute holds more than ours
         if which is Limited.IN_FLIGHT:
             self.most_in_flight = self._down(self.most_in_flight, self.in_flight, 1.0, is_alone)
-        elif window.requests < _TELLING_CALLS:
+            self.learned_s = now_s
             return
-        elif which is Limited.REQUESTS:
+        if is_young or window.requests < _TELLING_CALLS or now_s - self._down_s < _DOWN_EVERY_S:
+            return
+        self._down_s = now_s
+        if which is Limited.REQUESTS:
             seen = window.requests + self.elsewhere_requests
             self.most_requests = self._down(
                 self.most_requests, seen, self._policy.limit_decrease, is_alone

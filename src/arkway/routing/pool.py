@@ -258,6 +258,7 @@ class Pool:
         used = lease.tokens if usage is None else usage.input_tokens + usage.output_tokens
         self._end(lease)
         slot.gauge.settle(lease.bucket, lease.tokens, used)
+        slot.gauge.answered()
         slot.health.on_success(lease.began_s, now_s)
         slot.model_health.on_success(lease.began_s, now_s)
         ask = lease.ask
@@ -301,7 +302,7 @@ class Pool:
                 return None if length_s is None else Ejected(length_s, reason)
             case ErrorClass.ACCOUNT_LIMITED:
                 is_alone = self.on_used is None and not self.knowledge.deaf_nodes
-                after_s = failure.error.retry_after_s
+                after_s = failure.retry_after_s
                 gauge.on_limited(which_limit(reason), after_s, now_s, is_alone=is_alone)
             case ErrorClass.POOL_LIMITED:
                 self._overloads.on_overload(

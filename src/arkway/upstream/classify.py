@@ -73,7 +73,9 @@ def classify(
     told = message if status in _RELAYED else ""
     error = _visible(error_class, code, told, retry_after_s)
     reason = f"status {status}, code {_token(code)}"
-    return AttemptFailed(Ending.REFUSED, error_class, error, reason, out_for_s)
+    failure = AttemptFailed(Ending.REFUSED, error_class, error, reason, out_for_s)
+    failure.retry_after_s = retry_after_s
+    return failure
 
 
 def _of_quota(message: str, unix_s: float) -> tuple[ErrorClass, float | None]:
