@@ -4,8 +4,8 @@ Every call reserves a request, its likely tokens and a place in flight in one st
 with what it used. Limits are what the operator says, pulled down to what was in use when the
 upstream said 429 (and a margin), and slowly let up again towards the operator's.
 
-Law (tests/unit/routing/test_gauge.py): under any calls, no 60 s hold more than the limit, and
-nothing in flight is ever negative.
+Law (tests/unit/routing/test_window.py, test_pool_machine.py): under any calls, no 60 s hold more
+than the limit, and nothing in flight is ever negative.
 """
 
 from enum import StrEnum
@@ -99,10 +99,8 @@ class Gauge:
     def apply(self, limits: AccountLimits) -> None:
         """Take the operator's limits; what was learned about others is forgotten."""
         self.configured = limits
-        margin = self._policy.limit_margin
-        requests, tokens = limits.requests_per_min, limits.tokens_per_min
-        self.most_requests = inf if requests is None else max(1.0, requests * margin)
-        self.most_tokens = inf if tokens is None else max(1.0, tokens * margin)
+        self.most_requests = self._within(limits.requests_per_min)
+        self.most_tokens = self._within(limits.tokens_per_min)
         self.most_in_flight: float = inf if limits.in_flight is None else limits.in_flight
         self.learned_s = -inf
 
@@ -237,33 +235,27 @@ class Gauge:
             down = max(down, most * 0.98)
         return min(most, max(_MIN_LIMIT, down))
 
+    def _within(self, limit: int | None) -> float:
+        """Return how much of the operator's limit of a minute is used at most. Inf: no limit."""
+        return inf if limit is None else max(1.0, limit * self._policy.limit_margin)
+
     def _let_up(self, now_s: float) -> None:
         """Raise learned limits by a part a minute, where they are what holds calls back."""
         minutes = (now_s - self.learned_s) / 60.0
         if minutes < 0.05:
             return
         self.learned_s = now_s
-        factor, limits, window = (
-            1 + self._policy.limit_increase * minutes,
-            self.configured,
-            self.window,
-        )
-        margin = self._policy.limit_margin
+        factor = 1 + self._policy.limit_increase * minutes
+        limits, window = self.configured, self.window
         if window.tokens > 0.8 * self.most_tokens:
-            top = limits.tokens_per_min
-            self.most_tokens = min(
-                self.most_tokens * factor, inf if top is None else max(1.0, top * margin)
-            )
+            top = self._within(limits.tokens_per_min)
+            self.most_tokens = min(self.most_tokens * factor, top)
         if window.requests > 0.8 * self.most_requests:
-            top = limits.requests_per_min
-            self.most_requests = min(
-                self.most_requests * factor, inf if top is None else max(1.0, top * margin)
-            )
+            top = self._within(limits.requests_per_min)
+            self.most_requests = min(self.most_requests * factor, top)
         if self.in_flight > 0.8 * self.most_in_flight:
-            top = limits.in_flight
-            self.most_in_flight = min(
-                self.most_in_flight * factor + 0.01, inf if top is None else top
-            )
+            top = inf if limits.in_flight is None else limits.in_flight
+            self.most_in_flight = min(self.most_in_flight * factor + 0.01, top)
 
     def learn_answer(
         self, ttft_s: float | None, duration_s: float, expected_s: float, now_s: float

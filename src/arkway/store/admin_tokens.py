@@ -18,8 +18,8 @@ from arkway.model.key_digest import key_digest
 from arkway.store import tables
 from arkway.store.changes import Change
 from arkway.store.fields import Label, about
-from arkway.store.paging import Found, Page, read_page
-from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
+from arkway.store.paging import Found, Page, read_living, read_page
+from arkway.store.problems import NotFound, Problem, Refused
 from arkway.store.rows import Row
 from arkway.store.schema import read_entry
 from arkway.store.units import EXPIRY_RULE, expiry
@@ -157,15 +157,10 @@ def get(connection: Connection, name_or_id: str) -> TokenRecord:
 
     Errors:  NotFound, with the nearest name.
     """
-    tokens = tables.admin_tokens
-    alive = tokens.c.revoked_unix_ms.is_(None)
-    for condition in (tokens.c.id == name_or_id, (tokens.c.name == name_or_id) & alive):
-        row = connection.execute(select(tokens).where(condition)).mappings().first()
-        if row is not None:
-            return record_of(row)
-    near = connection.scalars(select(tokens.c.name).where(alive).limit(1000))
-    hint = did_you_mean(name_or_id, near)
-    raise NotFound(Problem("token", "is not an admin token here", hint))
+    row, hint = read_living(connection, tables.admin_tokens, name_or_id)
+    if row is None:
+        raise NotFound(Problem("token", "is not an admin token here", hint))
+    return record_of(row)
 
 
 def page(connection: Connection, part: Page, *, with_revoked: bool = False) -> Found[TokenRecord]:

@@ -15,7 +15,7 @@ from arkway.model.key_digest import digest_of_hash, key_digest
 from arkway.store import models, tables, tenants
 from arkway.store.changes import Change
 from arkway.store.entries import Key
-from arkway.store.paging import Found, Page, read_page
+from arkway.store.paging import Found, Page, read_living, read_page
 from arkway.store.problems import NotFound, Problem, Refused, did_you_mean
 from arkway.store.rows import Row, from_row, to_row
 from arkway.store.schema import read_entry
@@ -171,15 +171,10 @@ def get(connection: Connection, name_or_id: str) -> KeyRecord:
 
     Errors:  NotFound, with the nearest name.
     """
-    keys = tables.api_keys
-    alive = keys.c.revoked_unix_ms.is_(None)
-    for condition in (keys.c.id == name_or_id, (keys.c.name == name_or_id) & alive):
-        row = connection.execute(select(keys).where(condition)).mappings().first()
-        if row is not None:
-            return _record(row)
-    near = connection.scalars(select(keys.c.name).where(alive).limit(1000))
-    hint = did_you_mean(name_or_id, near)
-    raise NotFound(Problem("key", "is not a key here", hint if hint.startswith("did") else ""))
+    row, hint = read_living(connection, tables.api_keys, name_or_id)
+    if row is None:
+        raise NotFound(Problem("key", "is not a key here", hint if hint.startswith("did") else ""))
+    return _record(row)
 
 
 def list_all(connection: Connection, *, with_revoked: bool = False) -> list[KeyRecord]:
