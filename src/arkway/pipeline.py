@@ -38,7 +38,6 @@ from arkway.model.errors import (
 )
 from arkway.model.ids import AccountId
 from arkway.model.outcome import (
-    RETRIED,
     AttemptFailed,
     CallerGone,
     Ending,
@@ -49,6 +48,7 @@ from arkway.model.usage import Usage
 from arkway.relay.merge import reported
 from arkway.routing.ask import Size
 from arkway.routing.lease import Lease, Refusal, Wait, Why
+from arkway.routing.retries import may_help
 from arkway.strand import Strand, gather
 from arkway.upstream.attempt_io import Attempt
 from arkway.upstream.classify import classify
@@ -56,8 +56,6 @@ from arkway.wire.openai import DONE, Envelope, encode, model_object
 from arkway.work import Plane, Work
 
 _UNSIZED = Size(0, 0)
-# Attempts while the compute pool behind all accounts is overloaded: one pause, then the truth.
-MOST_IN_OVERLOAD = 2
 
 # Members bound once: Python 3.11 finds an enum's member by a slow path.
 _CHAT_COMPLETIONS, _INTERRUPTED = Endpoint.CHAT_COMPLETIONS, Ending.INTERRUPTED
@@ -238,7 +236,7 @@ async def _branch(work: Work, index: int, strand: Strand) -> Branch:
             continue
         beside = None
         failures.append(failure)
-        if not _may_retry(work, failure, len(failures)):
+        if not _may_retry(work, failures):
             raise _final_error(work, failures)
         if failure.error_class is not _POOL_LIMITED:  # every account would say the same
             tried.append(lease.slot.target.account.id)
@@ -254,16 +252,12 @@ def _place(work: Work, tried: list[AccountId], beside: Lease | None) -> Lease | 
     return pool.choose(work.ask, work.accounts, now_s, tried)
 
 
-def _may_retry(work: Work, failure: AttemptFailed, tries: int) -> bool:
-    """Whether a call may be sent again after `failure`: it would help, and the budget has it."""
+def _may_retry(work: Work, failures: list[AttemptFailed]) -> bool:
+    """Whether a call may be sent again after its failures: it may help, and the budget has it."""
     plane = work.plane
-    most = plane.limits.max_attempts
-    if failure.error_class is _POOL_LIMITED and most > MOST_IN_OVERLOAD:
-        most = MOST_IN_OVERLOAD
     return (
-        failure.ending is not _INTERRUPTED
-        and failure.error_class in RETRIED
-        and tries < most
+        failures[-1].ending is not _INTERRUPTED
+        and may_help([it.error_class for it in failures], plane.limits.max_attempts)
         and plane.pool.retries.take(plane.time())
     )
 

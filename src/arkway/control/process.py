@@ -212,7 +212,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
     max_attempts: Annotated[
         int,
         about(
-            "Attempts for one call, each at another account.",
+            "Attempts for one call, each at another account; five where limits alone refuse it.",
             "a third account seldom succeeds where two failed; more would amplify an outage",
             ge=1,
             le=10,

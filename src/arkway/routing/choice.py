@@ -20,8 +20,10 @@ _AGAIN_S = 1.0  # after which a call may be tried again
 _OPERATOR_S = 5.0  # the same where an operator has to act
 _SOON_S = 0.01
 _KEPT_S = 0.25
+_TRIED = "tried"
 _GO, _PROBE = May.GO, May.PROBE
 _HOME, _SPILL, _NEW, _NONE = Affinity.HOME, Affinity.SPILL, Affinity.NEW, Affinity.NONE
+_GUESSED = 0.9  # of what other nodes use by the mean is taken for granted while they are silent
 _AGREED = 0.6  # what the account counts that nodes agree on by hashing, while they share nothing
 
 
@@ -34,6 +36,12 @@ class Among(msgspec.Struct, eq=False):
     soonest_s: float = inf  # when the first of those that are out comes back
     tried: int = 0
     is_empty: bool = False  # no account serves the model
+
+    def has_met_a_limit(self, now_s: float) -> bool:
+        """Whether an account that was tried has said 429, and is left alone since."""
+        return bool(self.tried) and any(
+            why == _TRIED and now_s < slot.gauge.blocked_until_s for slot, why in self.left_out
+        )
 
 
 class Turn(msgspec.Struct, frozen=True, eq=False):
@@ -96,7 +104,7 @@ def sort_out(
             among.soonest_s = min(among.soonest_s, max(bad.until_s, now_s))
         if was_tried:
             among.tried += 1
-            left_out.append((slot, "tried"))
+            left_out.append((slot, _TRIED))
             continue
         may = bad.may(now_s, is_low_value) if bad.is_out else _GO
         if may is _GO:
@@ -136,6 +144,8 @@ def choose_among(knowledge: Knowledge, ask: Ask, among: Among, now_s: float, tur
     explores = bool(beliefs.shares) and turn.draw() < policy.exploration
     scored = score(among.usable, beliefs, strong, used, policy, now_s, explores=explores)
     settle_tie(scored, ask.root, int(now_s * 1e6) if ask.root is None else 0)
+    if among.has_met_a_limit(now_s):
+        scored = _emptiest_first(scored, among.usable, used[0])
     chosen = _pick(ask, scored, strong, now_s, (knowledge, turn))
     chosen.scores, chosen.left_out = tuple(scored), among.left_out
     if chosen.slot is not None:
@@ -147,11 +157,23 @@ def choose_among(knowledge: Knowledge, ask: Ask, among: Among, now_s: float, tur
     return chosen
 
 
+def _emptiest_first(scored: list[Scored], slots: list[Slot], used: list[float]) -> list[Scored]:
+    """Put the least used account first.
+
+    A call that met a limit nobody knew of has lost its cache already; a second refusal would cost
+    it one of its last attempts, and provoke one more limit.
+    """
+    use = {slot.number: it for slot, it in zip(slots, used, strict=True)}
+    return sorted(scored, key=lambda one: use[one[0].number])
+
+
 def _guess_elsewhere(slots: list[Slot], nodes: int, deaf_s: float, now_s: float) -> None:
     """Guess what other nodes use while they cannot be heard: each as this one does in the mean.
 
     Callers are spread over nodes evenly, and every node spreads its calls over accounts alike. What
-    the others used until the silence began leaves the window within a minute.
+    the others used until the silence began leaves the window within a minute. The guess is taken
+    a little low: where it is too high a conversation moves for nothing, where it is too low the
+    upstream says so at once, and the call goes on to an emptier account.
     """
     unheard = min(deaf_s / WINDOW_S, 1.0)  # the part of the window that is silent
     tokens = requests = 0.0
@@ -160,7 +182,7 @@ def _guess_elsewhere(slots: list[Slot], nodes: int, deaf_s: float, now_s: float)
         window.forget(now_s)
         tokens += window.tokens
         requests += window.requests
-    others = (nodes - 1) * unheard / (1 + (nodes - 1) * (1 - unheard)) / len(slots)
+    others = _GUESSED * (nodes - 1) * unheard / (1 + (nodes - 1) * (1 - unheard)) / len(slots)
     for slot in slots:
         slot.gauge.elsewhere_tokens = tokens * others
         slot.gauge.elsewhere_requests = requests * others

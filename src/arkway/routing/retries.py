@@ -1,9 +1,30 @@
-"""May a call be tried again, or twice at once? Budgets over all calls. Pure."""
+"""May a call be tried again, or twice at once? Bounds of one call, budgets over all. Pure."""
 
+from collections.abc import Sequence
+
+from arkway.model.outcome import RETRIED, ErrorClass
 from arkway.routing.policy import RoutingPolicy
 
 _SAVED_S = 10.0  # of quiet: so much of the budget is kept for a burst
+# Attempts of a call: when one compute pool behind all accounts is full, another says the same.
+MOST_IN_OVERLOAD = 2
+# While limits alone refuse a call nobody works on it, and what refuses is left alone from then on.
+# Four attempts served every call of an hour in which nodes had lost sight of each other; one spare.
+MOST_WHEN_LIMITED = 5
 _MOST = 1000.0  # retries, however much traffic there was
+
+
+def may_help(failed: Sequence[ErrorClass], most: int) -> bool:
+    """Whether one more attempt may serve a call whose attempts failed like this, the last last.
+
+    Shapes:  most: the operator's bound; 1 means never again.
+    """
+    last = failed[-1]
+    if last is ErrorClass.POOL_LIMITED:
+        most = min(most, MOST_IN_OVERLOAD)
+    elif most > 1 and all(it is ErrorClass.ACCOUNT_LIMITED for it in failed):
+        most = max(most, MOST_WHEN_LIMITED)
+    return last in RETRIED and len(failed) < most
 
 
 class RetryBudget:

@@ -386,6 +386,19 @@ def test_when_all_are_limited_the_soonest_reset_is_told(lab):
     assert answer.headers["retry-after"] == "7"
 
 
+def test_limits_alone_cost_a_call_no_more_than_its_wait(planes):
+    lab = planes(*(account(name) for name in "abcde"))
+    it = lab.call()
+    for _ in range(4):
+        refusal(429, retry_after_s=9.0)(lab.last)
+    lab.last.answer()
+    lab.loop.turn()
+
+    answer = said(it)
+    assert (answer.status, answer.headers["x-arkway-attempts"]) == (200, "5")
+    assert len({each.target.account.id for each in lab.attempts}) == 5
+
+
 def test_an_account_that_left_the_configuration_is_passed_over(lab):
     lab.plane.upstream.refusal = AttemptFailed(
         Ending.NOT_SENT, ErrorClass.TRANSIENT, UpstreamError("gone"), "left"

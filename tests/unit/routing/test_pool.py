@@ -4,6 +4,7 @@ import pytest
 
 from arkway.model.catalogue import AccountLimits
 from arkway.model.outcome import ErrorClass
+from arkway.model.usage import Usage
 from arkway.routing.ask import Size
 from arkway.routing.lease import Affinity, Lease, Refusal, Wait, Why
 from support.pool_lab import NOW, Lab, N, account, failed, name
@@ -234,3 +235,22 @@ def test_an_overloaded_compute_pool_is_nobodys_fault():
     lab.now_s = lab.pool.wake_at_s
     assert [type(one) for _, one in lab.pool.wake(lab.now_s)] == [Lease]
     assert {lab.state(f"a{at}").state for at in range(3)} == {"ok"}
+
+
+def test_after_a_limit_nobody_knew_of_a_call_goes_where_most_room_is():
+    lab = Lab(3)
+    home = lab.serve(lab.ask(TEXT, "c", size=LONG))
+    second, empty = (one.id for one in lab.accounts if one.id != name(home))
+    for _ in range(5):  # `second` holds the prompt too, and is the busiest
+        lease = lab.lease(lab.ask(TEXT, "c", size=LONG), tried={name(home), empty})
+        lab.pool.succeed(lease, Usage(8000, 0, 200), 0.3, lab.now_s)
+
+    after_a_reset = lab.lease(lab.ask(TEXT, "c", size=LONG), tried={name(home)})
+    lab.fail_at(name(home), failed(ErrorClass.ACCOUNT_LIMITED, after_s=5.0))
+    after_a_limit = lab.lease(lab.ask(TEXT, "c", size=LONG), tried={name(home)})
+    lab.now_s += 6.0
+    when_it_has_passed = lab.lease(lab.ask(TEXT, "c", size=LONG), tried={name(home)})
+
+    assert name(after_a_reset) == second
+    assert name(after_a_limit) == empty
+    assert name(when_it_has_passed) == second

@@ -17,6 +17,7 @@ from arkway.routing.knowledge import Remembered, Used
 from arkway.routing.lease import Lease, Refusal, Wait
 from arkway.routing.policy import RoutingPolicy
 from arkway.routing.pool import Pool
+from arkway.routing.retries import may_help
 from arkway.simulate.trace.plan import Plan
 from arkway.simulate.trace.rows import Row, Trace
 from arkway.simulate.trace.rules import REFUSED, WAITS, SimCall
@@ -179,8 +180,15 @@ class Elastic:
             reason = f"status 429, code {code}"
             error = AccountsExhausted("limited")
             failure = AttemptFailed(Ending.REFUSED, ErrorClass.ACCOUNT_LIMITED, error, reason)
+        call.failed.append(failure.error_class)
         if self.pools[node].fail(lease, failure, now_s) is not None:
             self.ejections += 1
+
+    def may_try_again(self, call: SimCall, now_s: float) -> bool:
+        """Ask what a worker asks: whether it may help, and whether the budget has it."""
+        node, _, _ = _state(call)
+        retries = self.pools[node].retries
+        return may_help(call.failed, self._plan.max_attempts) and retries.take(now_s)
 
     def wake(self, now_s: float) -> list[tuple[SimCall, int]]:
         """Return the calls whose wait is over."""

@@ -56,7 +56,7 @@ class _Replay:
             SimAccount(f"account-{at}", it, plan.timing, plan.ttl_s) for at, it in enumerate(limits)
         ]
         self.elastic = Elastic(trace, plan, policy) if name == ELASTIC else None
-        self.rule: Rule = self.elastic or BLIND[name](plan.accounts, plan.seed)
+        self.rule: Rule = self.elastic or BLIND[name](plan)
         if not plan.has_header and hasattr(self.rule, "has_header"):
             self.rule.has_header = False
         self.result = Result(name, plan.has_header)
@@ -127,7 +127,7 @@ class _Replay:
     def _try(self, call: SimCall, now_s: float) -> None:
         """Route a call until an attempt is under way, it waits, or it has failed."""
         while True:
-            if call.attempts >= self.plan.max_attempts:
+            if call.attempts and not self.rule.may_try_again(call, now_s):
                 self._failed(call)
                 return
             begin_ns = time.perf_counter_ns()

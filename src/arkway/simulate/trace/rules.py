@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from arkway.model.outcome import ErrorClass
+from arkway.simulate.trace.plan import Plan
 from arkway.simulate.trace.rows import Row
 
 WAITS = -1
@@ -30,6 +32,7 @@ class SimCall(msgspec.Struct, eq=False):
     has_answered: bool = False
     waited: bool = False
     state: object = None  # the rule's own
+    failed: list[ErrorClass] = []  # how its attempts failed, where the rule looks at it
 
 
 class Rule(Protocol):
@@ -51,6 +54,9 @@ class Rule(Protocol):
     def on_fail(self, call: SimCall, code: str, now_s: float) -> None:
         """The attempt failed: a limit's code, or `dead` or `cut` for an account that died."""
 
+    def may_try_again(self, call: SimCall, now_s: float) -> bool:
+        """Whether a call that failed, and was not answered, may be sent once more."""
+
     def wake(self, now_s: float) -> list[tuple[SimCall, int]]:
         """Return the calls whose wait is over, and where they go."""
 
@@ -63,10 +69,11 @@ class _Blind:
 
     wake_at_s = inf
 
-    def __init__(self, accounts: int, seed: int) -> None:
-        self.alive = list(range(accounts))
+    def __init__(self, plan: Plan) -> None:
+        self.alive = list(range(plan.accounts))
         self.in_flight: dict[int, int] = dict.fromkeys(self.alive, 0)
-        self.draw = random.Random(seed)  # noqa: S311 - a simulation
+        self.draw = random.Random(plan.seed)  # noqa: S311 - a simulation
+        self.max_attempts = plan.max_attempts
 
     def order(self, call: SimCall) -> list[int]:
         """Return the accounts, the best first."""
@@ -94,6 +101,11 @@ class _Blind:
         """Count it off."""
         del code, now_s
         self.in_flight[call.account] -= 1
+
+    def may_try_again(self, call: SimCall, now_s: float) -> bool:
+        """Count its attempts."""
+        del now_s
+        return call.attempts < self.max_attempts
 
     def wake(self, now_s: float) -> list[tuple[SimCall, int]]:
         """Nobody waits."""

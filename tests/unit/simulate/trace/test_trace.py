@@ -155,6 +155,15 @@ def test_nodes_share_what_they_know(short):
     assert deaf.hit_share_of_bound < shared.hit_share_of_bound - 0.1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_nodes_that_lose_sight_of_each_other_fail_no_call(short, seed):
+    result = replay(short, Plan(nodes=4, headroom=1.6, lose_shared_at_s=300.0, seed=seed))
+
+    assert result.failed == 0
+    assert result.provoked_429 < 0.05 * result.calls
+    assert result.hit_share_of_bound > 0.87
+
+
 def test_a_replay_is_repeatable(short):
     one, two = (replay(short, Plan(headroom=1.4, has_header=False)) for _ in range(2))
 
