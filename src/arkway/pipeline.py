@@ -22,8 +22,9 @@ from arkway.admission.validate import check_context, find_model, validate
 from arkway.answering import Branch, relay, take_plain
 from arkway.hedging import hedged
 from arkway.ledger.explain import usage_list
+from arkway.listener.documents import send_document
 from arkway.listener.exchange_io import Exchange
-from arkway.listener.routes import Endpoint, Route, match
+from arkway.listener.routes import OPEN, Endpoint, Route, match
 from arkway.model.call import Caller
 from arkway.model.catalogue import Clocks, Snapshot
 from arkway.model.errors import (
@@ -103,7 +104,11 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
             await _chat(exchange, plane, known.caller, known.wait_s)
             return
         request = exchange.request
-        route = match(request.method, request.path)
+        documents = plane.documents
+        route = match(request.method, request.path, has_documentation=documents is not None)
+        if documents is not None and route.endpoint in OPEN:
+            await send_document(exchange, documents, route.argument)
+            return
         caller = authenticate(request, plane.snapshot, plane.unix_ms() // 1000)
         if route.endpoint is _CHAT_COMPLETIONS:
             check_media_type(request)

@@ -12,6 +12,7 @@ from arkway.admission.limits import Limits, Reservation
 from arkway.booking import Booking, Ended, Ledger, Result
 from arkway.ledger.entry import Intent
 from arkway.ledger.read_io import UsageLine
+from arkway.listener.documents import Documents
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Caller, Target
 from arkway.model.catalogue import AccountSpec, Dialect, DisconnectPolicy, Snapshot
@@ -59,6 +60,7 @@ class Plane(Protocol):
     ledger: Ledger
     estimator: Estimator
     key_limits: Limits
+    documents: Documents | None  # served without a key; None: they are not
     is_draining: bool
     logs_debug: bool
     propagates: bool  # upstreams are told of the caller's trace

@@ -3,9 +3,9 @@
 from arkway.model.errors import GatewayError
 
 
-def outcome(function, *args):
+def outcome(function, *args, **options):
     """Return `(result, None)` or `(None, refusal)`; any other exception is the test's failure."""
     try:
-        return function(*args), None
+        return function(*args, **options), None
     except GatewayError as refusal:
         return None, refusal

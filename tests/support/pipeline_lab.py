@@ -234,6 +234,7 @@ class FakePlane:
         self.time = loop.time
         self.estimator = Estimator()
         self.key_limits = Limits()
+        self.documents = None
         self.settled = []
         self.failures = []
         self.encoded = Counter()

@@ -43,6 +43,13 @@ class Server(Struct, frozen=True, kw_only=True):
     ops_port: Annotated[
         Port, about("Port of the ops routes; 0 takes a free one.", "next to the public one")
     ] = 8082
+    docs: Annotated[
+        bool,
+        about(
+            "Whether the public port also serves the documentation, under /docs, without a key.",
+            "off: who may read there is a decision of yours; /docs of the control port has it",
+        ),
+    ] = False
     max_connections: Annotated[
         Connections,
         about(

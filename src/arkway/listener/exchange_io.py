@@ -3,6 +3,7 @@
 import re
 import types
 from collections.abc import Callable, Generator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from arkway.model.call import RawRequest
@@ -10,7 +11,7 @@ from arkway.model.errors import GatewayError, MethodNotAllowed
 from arkway.model.ids import RequestId
 from arkway.model.outcome import CallerGone
 from arkway.strand import Strand
-from arkway.wire.http import CONTINUE, json_answer, json_head, stream_head
+from arkway.wire.http import CONTINUE, document_head, json_answer, json_head, stream_head
 from arkway.wire.openai import PING, error_body, error_event
 
 if TYPE_CHECKING:
@@ -70,6 +71,23 @@ class Exchange(Strand):
         else:
             answer = json_answer(status, lines, body, keep_alive, request.is_http_1_0)
         door.send(answer)
+        door.exchange_ended(self, not keep_alive)
+
+    def respond_document(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send a whole answer of any type, which `headers` name, and end the exchange.
+
+        The body is not copied: readers who are slow hold one document together.
+        """
+        assert not self.has_started, "a second answer"
+        self.has_started = self.is_over = True
+        request, door = self.request, self.door
+        keep_alive = self._keeps_alive()
+        length = None if status == HTTPStatus.NOT_MODIFIED else len(body)
+        lines = self._own_headers(headers)
+        door.send(document_head(status, lines, length, keep_alive, request.is_http_1_0))
+        if request.method != b"HEAD" and body:
+            door.listener.outbox.flush()  # which would join the two
+            door.send(body)
         door.exchange_ended(self, not keep_alive)
 
     def fail(self, error: GatewayError) -> None:

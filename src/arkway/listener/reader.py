@@ -30,6 +30,8 @@ WANTED = (
     "x-stainless-read-timeout",
     "transfer-encoding",
     "traceparent",
+    "accept",
+    "if-none-match",
 )
 _LAYOUTS = LayoutTable(WANTED)
 _name, _value = itemgetter(0), itemgetter(1)

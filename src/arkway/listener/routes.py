@@ -1,6 +1,7 @@
 """Which route is this? The closed table of the public listener.
 
-Authorisation hangs on the matched `Route`, never on the path's text; every route needs a key.
+Authorisation hangs on the matched `Route`, never on the path's text; every route needs a key but
+those of `OPEN`, which are there only where the operator wants them.
 Paths match byte for byte: no decoding, no dot segments, no trailing slashes.
 """
 
@@ -17,6 +18,10 @@ class Endpoint(Enum):
     LIST_MODELS = auto()
     GET_MODEL = auto()
     GET_USAGE = auto()
+    DOCUMENTATION = auto()
+
+
+OPEN = (Endpoint.DOCUMENTATION,)  # the routes that ask for no key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +32,44 @@ class Route:
     argument: str = ""
 
 
+_POST, _GET, _READ = (b"POST",), (b"GET",), (b"GET", b"HEAD")
 _EXACT = {
-    b"/v1/chat/completions": (b"POST", Route(Endpoint.CHAT_COMPLETIONS)),
-    b"/v1/models": (b"GET", Route(Endpoint.LIST_MODELS)),
-    b"/v1/usage": (b"GET", Route(Endpoint.GET_USAGE)),
+    b"/v1/chat/completions": (_POST, Route(Endpoint.CHAT_COMPLETIONS)),
+    b"/v1/models": (_GET, Route(Endpoint.LIST_MODELS)),
+    b"/v1/usage": (_GET, Route(Endpoint.GET_USAGE)),
 }
 _MODEL_PREFIX = b"/v1/models/"
+DOCUMENTATION = b"/docs"
 
 
-def match(method: bytes, path: bytes) -> Route:
+def match(method: bytes, path: bytes, *, has_documentation: bool = False) -> Route:
     """Return the route of `method` and `path` (without a query).
 
     Errors:  UnknownUrl; MethodNotAllowed with the methods the path does have.
     """
-    found = _EXACT.get(path)
-    if found is None and path.startswith(_MODEL_PREFIX) and len(path) > len(_MODEL_PREFIX):
-        argument = path[len(_MODEL_PREFIX) :]
-        if b"/" not in argument:
-            found = (b"GET", Route(Endpoint.GET_MODEL, argument.decode("latin-1")))
+    found = _EXACT.get(path) or _with_argument(path, has_documentation=has_documentation)
     if found is None:
         raise UnknownUrl(f"Unknown request URL: {_shown(method)} {_shown(path)}.")
     allowed, route = found
-    if method != allowed:
+    if method not in allowed:
+        names = [_shown(each) for each in allowed]
         raise MethodNotAllowed(
-            f"Not allowed to {_shown(method)} on {_shown(path)}. Use {_shown(allowed)}.",
-            allow=_shown(allowed),
+            f"Not allowed to {_shown(method)} on {_shown(path)}. Use {' or '.join(names)}.",
+            allow=", ".join(names),
         )
     return route
+
+
+def _with_argument(
+    path: bytes, *, has_documentation: bool
+) -> tuple[tuple[bytes, ...], Route] | None:
+    if path.startswith(_MODEL_PREFIX) and len(path) > len(_MODEL_PREFIX):
+        argument = path[len(_MODEL_PREFIX) :]
+        if b"/" not in argument:
+            return _GET, Route(Endpoint.GET_MODEL, argument.decode("latin-1"))
+    if has_documentation and (path == DOCUMENTATION or path.startswith(DOCUMENTATION + b"/")):
+        return _READ, Route(Endpoint.DOCUMENTATION, path[len(DOCUMENTATION) :].decode("latin-1"))
+    return None
 
 
 def _shown(text: bytes) -> str:

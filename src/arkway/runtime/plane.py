@@ -14,6 +14,7 @@ from arkway.admission.limits import Limits, Reservation, UsageAlert
 from arkway.admission.rules import shorten
 from arkway.booking import Ledger
 from arkway.ledger.read_io import UsageLine
+from arkway.listener.documents import Documents
 from arkway.listener.exchange_io import Exchange
 from arkway.model.call import Call, Target
 from arkway.model.catalogue import Dialect, Snapshot
@@ -81,6 +82,7 @@ class WorkerPlane:
         self.estimator = Estimator()
         self.reader: LedgerReader | None = None
         self.key_limits = Limits()
+        self.documents: Documents | None = None
         upstream.apply(snapshot.accounts)
         pool.apply(snapshot.accounts, self.time())
 
@@ -89,6 +91,11 @@ class WorkerPlane:
         self.upstream.apply(snapshot.accounts)
         self.pool.apply(snapshot.accounts, self.time())
         self.snapshot = snapshot
+
+    def close(self) -> None:
+        """Let go of what has threads."""
+        if self.documents is not None:
+            self.documents.close()
 
     def unix_ms(self) -> int:
         """Return milliseconds since the epoch."""

@@ -162,6 +162,7 @@ class _Gateway:
             await asyncio.gather(*helpers, return_exceptions=True)
             self._close_sockets()
             self._observer.close()
+            self._plane.close()
             if self._control is not None:
                 await self._control.stop()
             self._reader.close()
@@ -202,6 +203,10 @@ class _Gateway:
         )
         self._reader = self._plane.reader = LedgerReader(self._book, ledger_file(home))
         self._plane.key_limits = Limits(self._reader.seed)
+        if config.server.docs:
+            from arkway.runtime.documents_io import Documentation  # noqa: PLC0415  20 MiB, if wanted
+
+            self._plane.documents = Documentation()
         self._listener = listener_of(config, self._plane, outbox)
         self._observer = Observer(
             config, self._plane, self._book, home, lambda: self._local, self._readiness

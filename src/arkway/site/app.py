@@ -1,33 +1,18 @@
 """How is the site served? One ASGI application for any prefix: GET and HEAD, nothing else.
 
-What it says is `pages.Site`; this adds HTTP: validators, the headers that let a page load nothing
-but itself, and the writer of answers.
+What it says is `pages.Site`, what HTTP says of it `rules`; this adds the writer of answers.
 """
-
-from collections.abc import Mapping
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from arkway.site import pages
 from arkway.site.asking_io import Writer
 from arkway.site.pages import Page, Site
+from arkway.site.rules import MAX_QUERY_BYTES, TOO_LONG, headers_of, is_known
 from arkway.site.written import WriteAnswer
-
-# A page may load our style sheet, script and icon, ask our search, and nothing else from anywhere.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS: Mapping[str, str] = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "vary": "accept",
-}
-MAX_QUERY_BYTES = 4096  # a question of 300 Chinese characters is 2 700 bytes in a URL
 
 
 def docs_app(site: Site | None = None, write_answer: WriteAnswer | None = None) -> Starlette:
@@ -42,7 +27,7 @@ def docs_app(site: Site | None = None, write_answer: WriteAnswer | None = None) 
         path = request.path_params["path"]
         query = request.url.query
         if len(query) > MAX_QUERY_BYTES:
-            return PlainTextResponse("The query is too long.\n", 414, headers=dict(HEADERS))
+            return _response(TOO_LONG, "")
         accept = request.headers.get("accept", "")
         question = found.question(path, query, accept)
         if question is None:
@@ -56,7 +41,7 @@ def docs_app(site: Site | None = None, write_answer: WriteAnswer | None = None) 
 
 def _response(page: Page, known: str) -> Response:
     """Return a page as a response, without its body if the asker has it."""
-    headers = {**HEADERS, "cache-control": page.cache_control, "etag": page.etag}
-    if page.status == 200 and page.etag in known:
+    headers = headers_of(page)
+    if page.status == 200 and is_known(headers["etag"], known):
         return Response(status_code=304, headers=headers)
     return Response(page.body, page.status, headers, page.content_type)

@@ -142,7 +142,7 @@ class Site:
     def _plain(self, path: str, accept: str) -> Page | None:
         """Return what does not depend on a query."""
         if path.startswith("static/"):
-            return self._asset(path.rpartition("/")[2])
+            return self._asset(path.removeprefix(f"static/{self.assets}/"))
         if path in self._images:
             return Page(200, "image/png", self._images[path])
         leaf = self.book.by_address.get(path)

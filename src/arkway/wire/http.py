@@ -35,6 +35,19 @@ def json_head(
     )
 
 
+def document_head(
+    status: int, headers: bytes, length: int | None, keep_alive: bool, is_http_1_0: bool
+) -> bytes:
+    """Return the head of an answer whose `headers` say its type; length None: there is no body."""
+    return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (
+        status,
+        _REASONS[status],
+        headers,
+        _connection(keep_alive=keep_alive, is_http_1_0=is_http_1_0),
+        b"" if length is None else b"content-length: %d\r\n" % length,
+    )
+
+
 def head_of(status: int, content_type: str, length: int) -> bytes:
     """Return the head of an answer of any type, after which the connection is closed."""
     return (

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkway.listener.routes import Endpoint, Route, match
+from arkway.listener.routes import OPEN, Endpoint, Route, match
 from arkway.model.errors import MethodNotAllowed, UnknownUrl
 from support import strategies  # noqa: F401 - its profile
 from support.outcome import outcome
@@ -71,9 +71,32 @@ def test_paths_match_byte_for_byte(path):
         match(b"GET", path)
 
 
-@given(st.binary(max_size=200), st.binary(max_size=300))
-def test_a_refusal_is_short_and_printable(method, path):
-    route, refusal = outcome(match, method, path)
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@pytest.mark.parametrize("rest", [b"", b"/", b"/api.md", b"/../x", b"//", b"/\xe9"])
+def test_the_documentation_is_there_where_it_is_wanted(method, rest):
+    route = match(method, b"/docs" + rest, has_documentation=True)
+
+    assert route == Route(Endpoint.DOCUMENTATION, rest.decode("latin-1"))
+    with pytest.raises(UnknownUrl):
+        match(method, b"/docs" + rest)
+
+
+def test_the_documentation_is_only_read():
+    with pytest.raises(MethodNotAllowed, match=r"Use GET or HEAD\.") as refusal:
+        match(b"POST", b"/docs/api", has_documentation=True)
+
+    assert refusal.value.allow == "GET, HEAD"
+    with pytest.raises(UnknownUrl):
+        match(b"GET", b"/docsx", has_documentation=True)
+
+
+def test_only_the_documentation_is_open():
+    assert OPEN == (Endpoint.DOCUMENTATION,)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=300), st.booleans())
+def test_a_refusal_is_short_and_printable(method, path, has_documentation):
+    route, refusal = outcome(match, method, path, has_documentation=has_documentation)
 
     if refusal is not None:
         assert str(refusal).isascii()

@@ -5,8 +5,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from arkway.site.app import MAX_QUERY_BYTES, docs_app
+from arkway.site.app import docs_app
 from arkway.site.pages import Site
+from arkway.site.rules import MAX_QUERY_BYTES
 
 TEXTS = {
     "README.md": "# Docs\n\nThe contents.\n\n## Use\n\n- [Keys](keys.md)\n",
