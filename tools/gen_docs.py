@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from arkway.cli.app import whole
-from arkway.control import toml_text
+from arkway.control import public_openapi, toml_text
 from arkway.control.admin import openapi
 from arkway.control.admin.errors import CODES
 from arkway.control.admin.operations import OPERATIONS
@@ -163,7 +163,15 @@ def admin_openapi() -> str:
     return json.dumps(openapi.document(OPERATIONS), indent=1, ensure_ascii=False) + "\n"
 
 
-WHOLE_FILES: dict[str, Callable[[], str]] = {"docs/admin-openapi.json": admin_openapi}
+def public_api() -> str:
+    """Return the description of the public API."""
+    return json.dumps(public_openapi.document(), indent=1, ensure_ascii=False) + "\n"
+
+
+WHOLE_FILES: dict[str, Callable[[], str]] = {
+    "docs/admin-openapi.json": admin_openapi,
+    "docs/openapi.json": public_api,
+}
 SECTIONS_OF: dict[str, dict[str, Callable[[], str]]] = {
     "docs/config.md": {
         "settings": settings,

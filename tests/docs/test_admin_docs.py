@@ -41,7 +41,9 @@ def test_the_commands_do_what_the_page_says(tmp_path):
     assert set(statuses) <= {"200", "201"}, done.stdout
 
 
-@pytest.mark.parametrize("name", ["docs/admin-api.md", "docs/admin-openapi.json"])
+@pytest.mark.parametrize(
+    "name", ["docs/admin-api.md", "docs/admin-openapi.json", "docs/openapi.json"]
+)
 def test_what_is_made_from_the_code_is_up_to_date(gen_docs, name):
     text = (ROOT / name).read_text()
 

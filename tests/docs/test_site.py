@@ -99,6 +99,12 @@ def test_links_resolve_in_html(site, anatomies):
     assert broken == []
 
 
+def test_the_descriptions_are_linked_and_served(anatomies, site):
+    assert "openapi.json" in anatomies["api"].links
+    assert "admin-openapi.json" in anatomies["admin-api"].links
+    assert site.render("openapi.json", "", "").content_type == "application/json"
+
+
 @every_page
 def test_search_and_html_name_the_same_anchors(path):
     html = {heading.anchor for heading in render(path, PAGES[path], PAGES).headings}

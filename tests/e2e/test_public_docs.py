@@ -37,6 +37,7 @@ def read(gateway, path, method="GET", **headers):
         ("/docs/api.md", "text/markdown; charset=utf-8", b"# Chat completions"),
         ("/docs/llms.txt", "text/plain; charset=utf-8", b"(api.md)"),
         ("/docs/llms-full.txt", "text/plain; charset=utf-8", b"<!-- api.md -->"),
+        ("/docs/openapi.json", "application/json", b'"/v1/chat/completions"'),
         ("/docs/images/keys-en-light.png", "image/png", b"PNG"),
         ("/docs/search?q=rotate+a+key", "text/html; charset=utf-8", b"rotate-a-key"),
         (ASK, "text/markdown; charset=utf-8", b"arkway keys rotate"),

@@ -21,6 +21,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from arkway.site import source_io
 from arkway.site.book import address, relative
 from arkway.site.sections import plain, slug, title_of, unique
 
@@ -192,9 +193,11 @@ def aim(link: str, path: str, pages: Mapping[str, str], here: str | None = None)
         return link
     name, mark, anchor = link.partition("#")
     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) if name else path
+    shown_at = address(path) if here is None else here
+    if target in source_io.DESCRIPTIONS:
+        return relative(shown_at, target)
     if name and target not in pages:
         return None
-    shown_at = address(path) if here is None else here
     if not name and here is None:
         return f"#{anchor}"
     return relative(shown_at, address(target)) + mark + anchor

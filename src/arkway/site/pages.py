@@ -81,6 +81,7 @@ class Site:
         self.book = Book(texts)
         self.index = Index(self.book.sections())
         self._images = source_io.read_images()
+        self._descriptions = source_io.read_descriptions()
         self._static = {name: source_io.read_static(name) for name in _STATIC}
         whole = b"".join(self._static.values())
         self.assets = hashlib.blake2b(whole, digest_size=6).hexdigest()
@@ -145,6 +146,8 @@ class Site:
             return self._asset(path.removeprefix(f"static/{self.assets}/"))
         if path in self._images:
             return Page(200, "image/png", self._images[path])
+        if path in self._descriptions:
+            return Page(200, JSON, self._descriptions[path])
         leaf = self.book.by_address.get(path)
         source = self._markdown_page(path)
         if leaf and wants(accept, "markdown"):

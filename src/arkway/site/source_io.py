@@ -12,6 +12,7 @@ STATIC = Path(__file__).with_name("static")
 # a folder of something else.
 MAX_PAGES = 1000
 MAX_PAGE_BYTES = 1 << 20
+DESCRIPTIONS = ("openapi.json", "admin-openapi.json")  # of the public and of the admin API
 MAX_IMAGES, MAX_IMAGE_BYTES = 40, 1 << 20  # all of them are kept in memory
 
 
@@ -26,6 +27,12 @@ def read_images() -> dict[str, bytes]:
     assert len(files) <= MAX_IMAGES, "that is not our documentation"
     assert all(file.stat().st_size <= MAX_IMAGE_BYTES for file in files), "a picture of 1 MiB?"
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
+
+
+def read_descriptions() -> dict[str, bytes]:
+    """Return the OpenAPI documents by their path in docs/; one that is not there is left out."""
+    root = _root()
+    return {name: (root / name).read_bytes() for name in DESCRIPTIONS if (root / name).is_file()}
 
 
 def read_pages() -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Are the pages found, in a checkout and in the package?"""
 
+import json
+
 import pytest
 
 from arkway.site import source_io
@@ -10,6 +12,13 @@ def test_the_pages_of_this_tree():
 
     assert {"README.md", "api.md", "adr/README.md"} <= set(pages)
     assert pages["api.md"].startswith("# ")
+
+
+def test_the_descriptions_of_both_apis():
+    found = source_io.read_descriptions()
+
+    assert list(found) == ["openapi.json", "admin-openapi.json"]
+    assert all(json.loads(text)["openapi"] == "3.1.0" for text in found.values())
 
 
 def test_the_package_wins(tmp_path, monkeypatch):
