@@ -17,9 +17,9 @@ from arkway.cli.flags import JsonFlag, Place, place
 from arkway.cli.output import USAGE, Failure, print_json, remark
 from arkway.control.config import BUILTIN_MODELS
 from arkway.control.home import API_KEY_VARIABLE, CONVERSATION_NAME, FIRST_KEY_NAME, open_home
+from arkway.control.reach import reached_at
 
 _MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of standard input; the gateway's own limit is below
-_EVERY_INTERFACE = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
 
 # An answer is foreign text: it must not move the cursor or set the window's title.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -135,7 +135,7 @@ def _begin(system: str | None) -> Conversation:
 def _own_url(here: Place) -> str:
     """Return where the gateway of this configuration listens, seen from this machine."""
     server = here.load().draft.server
-    host = "127.0.0.1" if server.host in _EVERY_INTERFACE else server.host
+    host = reached_at(server.host)
     return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
 
 

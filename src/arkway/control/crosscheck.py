@@ -18,4 +18,8 @@ def crosscheck(config: Config) -> list[Problem]:
     if limits.max_buffered_body_bytes < limits.max_body_bytes:
         path = "limits.max_buffered_body_bytes"
         problems.append(Problem(path, "must be at least limits.max_body_bytes"))
+    control = config.control
+    for given, missing in (("docs_model", "docs_key_file"), ("docs_key_file", "docs_model")):
+        if getattr(control, given) and not getattr(control, missing):
+            problems.append(Problem(f"control.{missing}", f"is needed with control.{given}"))
     return problems

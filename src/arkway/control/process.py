@@ -282,6 +282,24 @@ class Control(Struct, frozen=True, kw_only=True):
             extra={"rule": "string, http:// or https:// and a host, without a path; or empty"},
         ),
     ] = ""
+    docs_model: Annotated[
+        str,
+        about(
+            "Model that words the answers of `?ask=` in /docs here; empty: they are quotations.",
+            "each answer is a call that is paid for, so it is a decision of yours",
+            pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]{0,128}\Z",
+            extra={"rule": "string, the name of a model or empty"},
+        ),
+    ] = ""
+    docs_key_file: Annotated[
+        str,
+        about(
+            "File with the API key by which `docs_model` is called, as anybody calls this gateway.",
+            "its calls are in the ledger, and the key's limits and budget bound them",
+            pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]{0,4096}\Z",
+            extra={"rule": "string, a path or empty", "path": True},
+        ),
+    ] = ""
     idle_s: Annotated[
         float,
         about(

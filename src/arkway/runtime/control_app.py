@@ -21,25 +21,30 @@ from arkway.control.admin.api import PREFIX, AdminApi, error_response
 from arkway.control.admin.errors import AdminError
 from arkway.control.admin.guard import Guard, Names
 from arkway.control.admin.operation import Desk
+from arkway.runtime.docs_writer_io import docs_writer
 from arkway.site.app import docs_app
 from arkway.telemetry.log_io import Log
 
 
-def _documentation(_api: AdminApi) -> ASGIApp:
-    return docs_app()
+def _documentation(api: AdminApi, log: Log) -> ASGIApp:
+    return docs_app(write_answer=docs_writer(api.desk, log))
+
+
+def _console(api: AdminApi, _log: Log) -> ASGIApp:
+    return console.make(api)
 
 
 # Each takes the admin API and returns an application; heavy imports belong inside it.
-MOUNTED: tuple[tuple[str, Callable[[AdminApi], ASGIApp]], ...] = (
+MOUNTED: tuple[tuple[str, Callable[[AdminApi, Log], ASGIApp]], ...] = (
     ("/docs", _documentation),
-    ("/", console.make),
+    ("/", _console),
 )
 
 
 def application(desk: Desk, log: Log) -> ASGIApp:
     """Return the control process as one ASGI application."""
     api = AdminApi(desk)
-    mounted = [(prefix.rstrip("/"), make(api)) for prefix, make in MOUNTED]
+    mounted = [(prefix.rstrip("/"), make(api, log)) for prefix, make in MOUNTED]
     routes: list[BaseRoute] = [_AdminRoute(api)]
     routes += [Route(prefix, _slash) for prefix, _ in mounted if prefix]
     routes += [Mount(prefix, app=app) for prefix, app in mounted]

@@ -17,7 +17,7 @@ def as_markdown(answer: Answer, page: str) -> str:
     links = [_link(excerpt, page) for excerpt in answer.excerpts]
     parts = [f"> {answer.question}"]
     if answer.is_found:
-        parts += [_here(answer.text, answer.excerpts[0], page), f"Source: {links[0]}", "---"]
+        parts += [_here(answer.text, answer.excerpts[0], page), _credit(answer, links), "---"]
         for excerpt, link in zip(answer.excerpts, links, strict=True):
             parts += [f"### {link}", _here(excerpt.text, excerpt, page)]
     else:
@@ -49,6 +49,13 @@ def as_json(answer: Answer, page: str) -> bytes:
             "excerpts": excerpts,
         }
     )
+
+
+def _credit(answer: Answer, links: list[str]) -> str:
+    """Return where an answer comes from, and that a model worded it if one did."""
+    if answer.written_by == "extract":
+        return f"Source: {links[0]}"
+    return f"Written by a model from the sections below, first of all {links[0]}."
 
 
 def _here(text: str, excerpt: Excerpt, page: str) -> str:

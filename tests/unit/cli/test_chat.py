@@ -172,7 +172,7 @@ def test_a_key_that_no_header_can_carry_is_refused(arkway):
     ("host", "url"),
     [
         ("0.0.0.0", "http://127.0.0.1:1"),
-        ("::", "http://127.0.0.1:1"),
+        ("::", "http://[::1]:1"),
         ("::1", "http://[::1]:1"),
         ("127.0.0.2", "http://127.0.0.2:1"),
     ],

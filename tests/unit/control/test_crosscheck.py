@@ -1,11 +1,23 @@
 import pytest
 
-from arkway.control.config import Config, Limits, Server
+from arkway.control.config import Config, Control, Limits, Server
 from arkway.control.crosscheck import crosscheck
 
 
 def problems_of(config):
     return [str(problem) for problem in crosscheck(config)]
+
+
+@pytest.mark.parametrize(
+    ("control", "problem"),
+    [
+        (Control(docs_model="m", docs_key_file="/k"), None),
+        (Control(docs_model="m"), "control.docs_key_file: is needed with control.docs_model"),
+        (Control(docs_key_file="/k"), "control.docs_model: is needed with control.docs_key_file"),
+    ],
+)
+def test_a_model_that_answers_needs_a_key_and_a_key_a_model(control, problem):
+    assert problems_of(Config(control=control)) == ([problem] if problem else [])
 
 
 def test_the_defaults_agree():
