@@ -4,15 +4,18 @@ The questions are in `questions.toml`. Nothing in the code knows them: an answer
 pages, the stemmer, the synonyms and two thresholds.
 """
 
+import json
 import re
 import time
 import tomllib
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
+from urllib.parse import quote, urljoin
 
 import pytest
 
 from arkway.site import ask, source_io
+from arkway.site.book import markdown_address
 from arkway.site.pages import Site
 from arkway.site.words import is_chinese
 
@@ -25,6 +28,9 @@ LEAST_RECALL = 0.95
 # Of questions with an answer, the share whose first section is a right one, and that are answered
 # at all: no promise, but a loss of this size is not to go unseen.
 LEAST_FIRST, LEAST_FOUND = 0.75, 0.9
+# Of a page's headings, the share that it answers itself. "Context" heads every decision and tells
+# of none of them.
+LEAST_FROM_PAGE = 0.6
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +121,53 @@ def test_every_page_answers_questions_about_itself(site):
                 elsewhere.append((path, question))
 
     assert elsewhere == []
+
+
+def asked_of(site, path, question):
+    """Return the answer of `GET <page>.md?ask=`, and the page that it comes from."""
+    address = markdown_address(path)
+    page = site.render(address, f"ask={quote(question)}", "application/json")
+    answer = json.loads(page.body)
+    source = urljoin(f"/{address}", (answer["source"] or "").partition("#")[0])
+    return answer, source
+
+
+def test_ask_on_every_page_answers_from_the_page(site, record_property):
+    """Asked in the words of a heading alone, as a reader of the page asks, by its address."""
+    answered = {}
+    for path, leaf in site.book.leaves.items():
+        own = [e.section for e in site.index.entries if e.section.page == path]
+        asked = [f"{s.heading}?" for s in own if s.trail] or [f"{s.title}?" for s in own]
+        found = [asked_of(site, path, question) for question in asked]
+        if own:  # the contents have none
+            own_address = f"/{leaf.address}"
+            from_it = sum(answer["found"] and source == own_address for answer, source in found)
+            answered[path] = from_it / len(found)
+    record_property(
+        "figures",
+        f"{len(answered)} pages asked in their headings' words: {mean(answered.values()):.3f} of "
+        f"the questions answered from the page itself, {min(answered.values()):.2f} at the least",
+    )
+
+    assert answered.keys() == site.book.leaves.keys() - {"README.md"}
+    assert [path for path, share in answered.items() if share < LEAST_FROM_PAGE] == []
+
+
+def test_ask_on_every_page_knows_what_the_pages_do_not_hold(site):
+    for path in site.book.leaves:
+        for question in UNANSWERED[:10]:
+            answer, _ = asked_of(site, path, question)
+            assert (answer["found"], answer["answer"]) == (False, ""), (path, question)
+
+
+def test_an_injection_changes_nothing_on_any_page(site):
+    question = "How do I rotate a key?"
+    for path in site.book.leaves:
+        plain = asked_of(site, path, question)
+
+        assert plain[0]["found"]
+        assert asked_of(site, path, f"{question} {INJECTION}") == plain
+        assert asked_of(site, path, f"{INJECTION} {question}") == plain
 
 
 def test_the_index_is_made_in_time(record_property):

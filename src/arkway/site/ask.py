@@ -78,16 +78,23 @@ def answer(index: Index, question: str, page: str = "") -> Answer:
     assert len(question) <= MAX_QUESTION_CHARS, "the caller bounds questions"
     text = asked(question)
     query = index.query(text)
-    hits = ranked(index.candidates(query), page)
-    best = hits[:MAX_EXCERPTS]
+    candidates = index.candidates(query)
+    best = ranked(candidates, page)[:MAX_EXCERPTS]
     excerpts = tuple(Excerpt(hit.entry.section, cut(hit.entry.section), hit.score) for hit in best)
-    enough = ENOUGH_WITH_UNKNOWN if query.has_unknown else ENOUGH
-    if not best or best[0].focus < enough:
-        return Answer(text, "", excerpts)
-    quotation = direct(query, best[0])
+    # A page that is asked is preferred among answers; it makes none where the others hold none.
+    usual = ranked(candidates, "")[:1]
+    quotations = [_quotation(query, text, hit) for hit in [*usual, *best[:1]]]
+    return Answer(text, quotations[-1] if quotations and all(quotations) else "", excerpts)
+
+
+def _quotation(query: Query, text: str, hit: Hit) -> str:
+    """Return what a section says to a question; empty when that is no answer."""
+    if hit.focus < (ENOUGH_WITH_UNKNOWN if query.has_unknown else ENOUGH):
+        return ""
+    quotation = direct(query, hit)
     if _HOW_MANY.search(text) and not _NUMBER.search(_NAME.sub("", quotation)):
-        return Answer(text, "", excerpts)
-    return Answer(text, quotation, excerpts)
+        return ""
+    return quotation
 
 
 def ranked(hits: list[Hit], page: str) -> list[Hit]:
