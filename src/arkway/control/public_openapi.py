@@ -126,7 +126,7 @@ def _model() -> Schema:
 
 def _usage() -> Schema:
     day = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
-    first = f"The first UTC day; {USUAL_DAYS} days before the last one if absent."
+    first = f"The first UTC day; if absent, of {USUAL_DAYS} days that end with the last one."
     last = f"The last UTC day, at most {MAX_DAYS - 1} days later; today if absent."
     return {
         **_read("get_usage", "Get what this key has used, by day and model.", "Usage"),
