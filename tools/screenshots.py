@@ -126,6 +126,7 @@ def _talk(page: Any, context: Any, url: str) -> None:
     name = {"name": f"playground-{time.monotonic_ns()}"}
     made = context.request.post(f"{url}/admin/v1/keys", headers=headers, data=name)
     page.get_by_label("API key").or_(page.get_by_label("API 密钥")).fill(made.json()["key"])
+    page.wait_for_timeout(1000)  # a new key is known to the gateway within a second
     message = page.locator("textarea").first
     for turn in range(1, 3):
         message.fill("Which rivers run to the sea? " * 12 * turn)

@@ -39,7 +39,7 @@ def take_plain(attempt: Attempt, result: Result, index: int, lease: Lease) -> Br
     try:
         choice, usage = read_answer(attempt.body(), index)
     except BadAnswer as bad:
-        raise _unusable(str(bad), bad.error_body) from None
+        raise unusable(str(bad), bad.error_body) from None
     result.usage = usage
     if usage is None:
         result.delivered_bytes = text_size(choice)
@@ -53,7 +53,7 @@ async def relay(
 ) -> Branch:
     """One stream, relayed to its end. Its bytes go from connection to connection (`_sink`)."""
     if not _is_event_stream(attempt.content_type):
-        raise _unusable("the answer to a streamed call is not an event stream")
+        raise unusable("the answer to a streamed call is not an event stream")
     reader = BranchReader(work.envelope, index, work.plane.limits.max_event_bytes)
     attempt.sink = _sink(work, attempt, reader, result, lease)
     work.follow(attempt)
@@ -125,7 +125,7 @@ def _sink(
     return sink
 
 
-def _unusable(reason: str, error_body: bytes = b"") -> AttemptFailed:
+def unusable(reason: str, error_body: bytes = b"") -> AttemptFailed:
     """Return what a 200 without an answer means; an error inside it speaks for itself."""
     if error_body:
         return classify(500, error_body, None)
@@ -135,7 +135,7 @@ def _unusable(reason: str, error_body: bytes = b"") -> AttemptFailed:
 
 def _broken_stream(reader: BranchReader) -> AttemptFailed:
     """Return what a stream without an end means: retry before the first byte, else interrupted."""
-    failure = _unusable(reader.failure or "the stream broke off", reader.error_body)
+    failure = unusable(reader.failure or "the stream broke off", reader.error_body)
     if reader.has_started:
         failure.ending = Ending.INTERRUPTED
     return failure

@@ -31,7 +31,7 @@ from arkway.upstream.dialects import encode_call
 from arkway.wire.openai import Envelope
 
 _FOREVER = float("inf")
-_OUR_DOING = (Ending.ABORTED, Ending.HEDGE_LOST)
+OUR_DOING = (Ending.ABORTED, Ending.HEDGE_LOST)
 _LOCAL = Dialect.LOCAL  # bound once: Python 3.11 finds an enum's member by a slow path
 
 
@@ -227,7 +227,7 @@ class Work(msgspec.Struct, eq=False):
             self.billed_nano += end.cost_nano
             error_class = (
                 ""
-                if failure is None or failure.ending in _OUR_DOING
+                if failure is None or failure.ending in OUR_DOING
                 else failure.error_class._value_
             )
             self.ended += (AttemptFinished(booking.intent, end, error_class),)
@@ -243,7 +243,7 @@ class Work(msgspec.Struct, eq=False):
             first_s = result.first_token_s
             ttft_s = first_s - sent_s if first_s and sent_s else None
             pool.succeed(lease, result.usage, ttft_s, now_s, result.answer)
-        elif failure.ending in _OUR_DOING or failure.is_stale:
+        elif failure.ending in OUR_DOING or failure.is_stale:
             pool.release(lease, was_sent=attempt is not None and attempt.sent_s > 0)
         else:
             ejected = pool.fail(lease, failure, now_s)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.answers import whole
+from support.answers import fail, reply, whole
 from support.browser import AXE, Tab, chromium, needed
 from support.control import admin_ask, wait_admin
 from support.gateway import KEY, MODEL, Gateway, ask, free_port
@@ -40,6 +40,13 @@ class Place:
 
     def admin(self, method, path, body=None):
         return admin_ask(self.port, method, f"/admin/v1/{path}", self.token, body)
+
+    @property
+    def tested(self):
+        """Return the attempts that are booked to operators, and how many of them are settled."""
+        lines = self.admin("GET", "usage?by=tenant")[1]["items"]
+        booked = [line for line in lines if line["tenant"] == "@operator"]
+        return tuple(sum(line[name] for line in booked) for name in ("attempts", "settled"))
 
     def tab(self, look="en.light", token=None):
         return Tab(self.browser, self.url, look).log_in(token or self.token)
@@ -74,6 +81,51 @@ def test_an_account_is_added(place):
         tab.see("second was added.")
         assert place.admin("GET", "accounts/second")[1]["in_flight"] == 8
         assert tab.wrong == []
+
+
+def test_an_account_is_tested(place):
+    dead = {"name": "dead", "dialect": "openai", "base_url": f"http://127.0.0.1:{free_port()}",
+            "is_draining": True}  # fmt: skip
+    assert place.admin("POST", "accounts", dead)[0] == 201
+    with place.tab() as tab:
+        page = tab.open("/accounts")
+        page.get_by_role("button", name="Test: first").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog[open]")
+        page.get_by_label("Model", exact=True).press("Enter")  # a form is sent by its fields
+        tab.button("Test", "dialog")
+        tab.see("It answers")
+        tab.see("21 input and 7 output tokens")
+        asked = place.upstream.log[-1]
+        assert (asked.account, asked.json["max_tokens"]) == (0, 1)
+        page.get_by_role("link", name="Its story").click()
+        tab.see("@operator")
+        tab.see("Price arithmetic")
+
+        tab.open("/accounts")
+        tab.button("Test: dead")
+        tab.button("Test", "dialog")
+        tab.see("It could not be reached")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog", state="detached")
+        assert page.evaluate("() => document.activeElement.ariaLabel") == "Test: dead"
+        assert tab.wrong == []
+    within(5, lambda: place.tested == (2, 1))
+    assert place.admin("DELETE", "accounts/dead")[0] == 200
+
+
+def test_errors_are_counted_by_the_upstreams_code(place):
+    limited = place.upstream.plan(fail(429, "RateLimitExceeded.EndpointRPMExceeded"), reply("ok"))
+    place.call(KEY, limited)
+    name = ("first", "second")[place.upstream.seen(limited)[0].account]
+    with place.tab() as tab:
+        page = tab.open("/accounts")
+        row = page.get_by_role("row").filter(has_text="a limit of the account")
+        row.first.wait_for()
+        assert "RateLimitExceeded" in row.first.text_content()
+        assert tab.wrong == []
+    health = place.admin("GET", f"accounts/{name}/health")[1]
+    assert [each["code"] for each in health["errors"]] == ["RateLimitExceeded"]
 
 
 def test_a_key_is_made_used_limited_and_revoked(place, tmp_path):
@@ -155,20 +207,28 @@ def test_the_playground_talks_in_turns(place):
 
 
 @pytest.mark.parametrize(
-    ("look", "pages"), [("en.light", PAGES), ("zh.dark", ("/", "/keys", "/usage", "/playground"))]
+    ("look", "title", "tag"), [("en.light", "Overview", "en"), ("zh.dark", "概览", "zh-CN")]
 )
-def test_pages_are_there_in_both_languages_and_can_be_used_by_everybody(place, look, pages):
+def test_pages_are_there_in_both_languages_and_can_be_used_by_everybody(place, look, title, tag):
     if not AXE.exists():
         pytest.skip("axe-core was not fetched: `make test` does, with npm")
-    title, tag = {"en.light": ("Overview", "en"), "zh.dark": ("概览", "zh-CN")}[look]
     with place.tab(look) as tab:
         assert tab.open("/").locator("h1").text_content() == title
         assert tab.page.evaluate("() => document.documentElement.lang") == tag
         found = []
-        for path in pages:
+        for path in PAGES:
             tab.open(path).wait_for_timeout(200)
             found += [f"{path} {each}" for each in tab.violations()]
         assert found == []
+        assert tab.wrong == []
+
+
+def test_pages_fit_a_telephone(place):
+    with place.tab() as tab:
+        tab.page.set_viewport_size({"width": 390, "height": 844})
+        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        found = {path: tab.open(path).evaluate(wide) for path in PAGES}
+        assert {path: more for path, more in found.items() if more > 0} == {}
         assert tab.wrong == []
 
 

@@ -70,7 +70,7 @@ def test_a_gateway_from_its_best_day_to_its_worst(pair):
         gateway.chat(f"hello {n}")
     broken = wrong(examined(gateway))["account " + accounts[0], "problem"]
     assert "status 401" in broken["text"]
-    assert f"arkway accounts enable {accounts[0]}" in broken["advice"]
+    assert f"arkway accounts test {accounts[0]}" in broken["advice"]
     top = run(gateway, "top", "--once").stdout
     assert "broken" in top
     assert "status 401" in top

@@ -2,9 +2,11 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from arkway import __version__
+from arkway.control.proof import HEADER, is_proved
 
 
 def account_now(name="main", **changes):
@@ -14,6 +16,26 @@ def account_now(name="main", **changes):
         "limits": {"requests": 0.5, "tokens": 0.25}, "cached_share": 0.8, "reason": "",
         "returns_in_s": None, "attempts": {"completed": 9}, "ejections": 0, **changes,
     }  # fmt: skip
+
+
+def trial_told(**changes):
+    """Return what a gateway tells of a test of an account."""
+    booked = {
+        "kind": "settle", "source": "upstream", "uncached": 8, "cached": 0, "created": 0,
+        "output": 1, "reasoning": 0, "cost_nano": 1_400,
+    }  # fmt: skip
+    return {
+        "request_id": "01a2141f-9d12-7aea-8371-946aeac83300", "account": "main",
+        "model": "Doubao-pro-32k", "upstream_model": "ep-1", "is_ok": True, "ending": "completed",
+        "status": 200, "code": "", "error_class": "", "connected_ms": 12, "took_ms": 340,
+        "booked": booked, "currency": "CNY", **changes,
+    }  # fmt: skip
+
+
+REFUSED = {
+    "is_ok": False, "ending": "refused", "status": 403, "code": "AccountOverdueError",
+    "error_class": "broken",
+}  # fmt: skip
 
 
 def status_of(home="/nowhere", *accounts, **changes):
@@ -37,10 +59,15 @@ def status_of(home="/nowhere", *accounts, **changes):
 
 
 class Ops:
-    """An ops port that answers `/status` with `status`; or `raw`, if there is some."""
+    """An ops port that answers `/status` with `status`; or `raw`, if there is some.
 
-    def __init__(self):
+    Tests of accounts are answered by `trials`, (status, document) each, the last one for ever;
+    `trial_asks` has what was asked: the target, and whether the proof was good.
+    """
+
+    def __init__(self, key=b""):
         self.status, self.raw, self.code, self.asked = {}, None, 200, 0
+        self.key, self.trials, self.trial_asks = key, [(200, trial_told())], []
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,6 +76,15 @@ class Ops:
                 self.send_response(fake.code if self.path == "/status" else 404)
                 self.end_headers()
                 self.wfile.write(fake.raw or json.dumps(fake.status).encode())
+
+            def do_POST(self):
+                given = self.headers.get(HEADER, "")
+                good = is_proved(fake.key, self.path, given, int(time.time()))
+                fake.trial_asks.append((self.path, good))
+                status, document = fake.trials.pop(0) if len(fake.trials) > 1 else fake.trials[0]
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(document).encode())
 
             def log_message(self, *_):
                 pass

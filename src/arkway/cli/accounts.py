@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from arkway.cli import pool
+from arkway.cli import pool, trials
 from arkway.cli.flags import JsonFlag, changing, examples, given, place, reading
 from arkway.cli.live import accounts_now, share, why_out
 from arkway.cli.output import USAGE, Failure, print_json, print_table, remark, width
@@ -245,6 +245,15 @@ app.command(
         "arkway accounts apply pool.toml --prune --yes",
     ),
 )(pool.apply)
+
+
+app.command(
+    "test",
+    epilog=examples(
+        "arkway accounts test main",
+        "arkway accounts test main --model Doubao-1.5-pro-32k --json",
+    ),
+)(trials.probe)
 
 
 @app.command("remove", epilog=examples("arkway accounts remove main"))

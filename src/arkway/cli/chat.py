@@ -17,7 +17,7 @@ from arkway.cli.flags import JsonFlag, Place, place
 from arkway.cli.output import USAGE, Failure, print_json, remark
 from arkway.control.config import BUILTIN_MODELS
 from arkway.control.home import API_KEY_VARIABLE, CONVERSATION_NAME, FIRST_KEY_NAME, open_home
-from arkway.control.reach import reached_at
+from arkway.control.reach import url_of
 
 _MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of standard input; the gateway's own limit is below
 
@@ -135,8 +135,7 @@ def _begin(system: str | None) -> Conversation:
 def _own_url(here: Place) -> str:
     """Return where the gateway of this configuration listens, seen from this machine."""
     server = here.load().draft.server
-    host = reached_at(server.host)
-    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    return url_of(server.host, server.port)
 
 
 def _key(here: Place, flag: str | None) -> str:

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from arkway.cli.output import USAGE, Failure
 from arkway.control.process import Server
+from arkway.control.reach import dialled
 
 # A running gateway answers in a millisecond; a command that only adds to its table waits no longer.
 BRIEF_S = 0.5
 MAX_STATUS_BYTES = 4 * 1024 * 1024  # a thousand accounts are some 400 KiB
-_EVERY_INTERFACE = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
 
 
 class NoAnswer(Exception):
@@ -43,8 +43,7 @@ class OpsPort:
 
 def ops_port_of(server: Server) -> OpsPort:
     """Return where a gateway with this configuration tells its health, seen from here."""
-    host = "127.0.0.1" if server.ops_host in _EVERY_INTERFACE else server.ops_host
-    return OpsPort(host, server.ops_port)
+    return OpsPort(dialled(server.ops_host), server.ops_port)
 
 
 def ops_port_at(url: str) -> OpsPort:
@@ -109,7 +108,7 @@ def why_out(account: Mapping[str, Any]) -> str:
     """Return why an account is out, and when it comes back; empty: it is not."""
     reason, back_s = account["reason"], account["returns_in_s"]
     if account["state"] == "broken":
-        return f"{reason}; until enabled again"
+        return f"{reason}; until it is edited, or answers a test"
     return f"{reason}; back in {back_s:.0f} s" if reason and back_s is not None else reason
 
 

@@ -20,6 +20,7 @@ from arkway.console.live import Picture, Point
 from arkway.console.visitor import Visitor, threads
 from arkway.control.admin.api import AdminApi
 from arkway.control.admin.errors import AdminError
+from arkway.control.reach import url_of
 
 EVERY_S = 1.0
 MAX_SUBSCRIBERS = 64  # open pages that are live; one more shows what it was built with
@@ -29,7 +30,6 @@ _CALLS_EVERY, _USAGE_EVERY, _METRICS_EVERY, _SESSION_EVERY = 2, 5, 5, 10  # of E
 _CALLS = 200  # a page of the API; enough for a minute without `/status`
 _LINES = 2000
 _ERROR_NOTES = 13  # of _METRICS_EVERY: the errors of the last minute
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared
 
 Document = Mapping[str, Any]
 
@@ -59,8 +59,7 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._notes: deque[Mapping[tuple[str, str], float]] = deque(maxlen=_ERROR_NOTES)
         server = api.desk.config.server
-        host = _EVERYWHERE.get(server.ops_host, server.ops_host)
-        self._ops = f"http://{f'[{host}]' if ':' in host else host}:{server.ops_port}"
+        self._ops = url_of(server.ops_host, server.ops_port)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Show the picture to a page from now on."""

@@ -42,6 +42,16 @@ class AccountNow(msgspec.Struct, frozen=True):
     attempts: Mapping[str, int] = {}
 
 
+class ErrorNow(msgspec.Struct, frozen=True):
+    """How often attempts at an account failed so, lately."""
+
+    account: str
+    error_class: str
+    code: str
+    hour: int
+    day: int
+
+
 class Live(msgspec.Struct, frozen=True):
     """The gateway, now."""
 
@@ -58,6 +68,7 @@ class Live(msgspec.Struct, frozen=True):
     in_flight: int | None = None
     streams: int | None = None
     accounts: tuple[AccountNow, ...] = ()
+    errors: tuple[ErrorNow, ...] = ()
     attention: tuple[tuple[str, str], ...] = ()
 
 
@@ -98,6 +109,7 @@ def of_status(status: Mapping[str, Any]) -> Live:
         in_flight=_whole(status, "calls_in_flight"),
         streams=_whole(status, "streams"),
         accounts=tuple(_accounts(status)),
+        errors=tuple(_errors(status)),
         attention=tuple(
             (str(each.get("what", "")), str(each.get("detail", "")))
             for each in _tables(status, "attention")
@@ -157,6 +169,18 @@ def _accounts(status: Mapping[str, Any]) -> Iterator[AccountNow]:
             yield _account({"account": found.get("account"), "attempts": {}, **model})
         if not models:
             yield _account(found)
+
+
+def _errors(status: Mapping[str, Any]) -> Iterator[ErrorNow]:
+    for found in _tables(status, "accounts"):
+        for each in _tables(found, "errors"):
+            yield ErrorNow(
+                str(found.get("account", "")),
+                str(each.get("error_class", "")),
+                str(each.get("code", "")),
+                _whole(each, "hour") or 0,
+                _whole(each, "day") or 0,
+            )
 
 
 def _account(found: Mapping[str, Any]) -> AccountNow:

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import msgspec
 
+from arkway.control import reach
 from arkway.control.process import Server
 
 CONNECT_S = 2.0
 READ_S = 180.0  # between two chunks: models think
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # of one turn in a page
 MAX_TEXT = 400_000  # characters of one turn
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared
 
 
 class Failed(Exception):
@@ -40,8 +40,7 @@ class Piece(msgspec.Struct):
 
 def url_of(server: Server) -> str:
     """Return the public listener's address as this machine reaches it."""
-    host = _EVERYWHERE.get(server.host, server.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}/v1"
+    return f"{reach.url_of(server.host, server.port)}/v1"
 
 
 async def call(

@@ -19,12 +19,21 @@ Field = dict[str, Any]
 class Grid(Element, component="assets/grid.js"):
     """A table of cells."""
 
-    def __init__(self, label: str, columns: list[Column], rows: list[Row], acts: str = "") -> None:
+    def __init__(
+        self,
+        label: str,
+        columns: list[Column],
+        rows: list[Row],
+        acts: str = "",
+        none: str = "",
+    ) -> None:
+        """Shapes: acts: the heading of the buttons; none: what is said where there is no line."""
         super().__init__()
         self.props["label"] = label
         self.props["columns"] = columns
         self.props["rows"] = rows
         self.props["actsLabel"] = acts
+        self.props["noneLabel"] = none
 
     def show(self, rows: list[Row]) -> None:
         """Show other lines."""

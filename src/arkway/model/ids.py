@@ -7,6 +7,10 @@ TenantId = NewType("TenantId", str)
 KeyId = NewType("KeyId", str)
 RequestId = NewType("RequestId", str)
 
+# Whose an attempt is that no caller made, an operator's test of an account: its key and its tenant.
+# No key has such an id, and no tenant is given the name.
+OPERATOR = "@operator"
+
 BLOCK_BYTES = 9  # of randomness behind one block of ids: 72 bits, of which 66 show
 
 # The last byte of an id counts within its block; taken from the end, so that ids ascend.

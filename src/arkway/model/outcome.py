@@ -74,5 +74,7 @@ class AttemptFailed(Exception):
         self.error = error
         self.reason = reason
         self.retry_after_s: float | None = None  # as the upstream said it
+        self.status = 0  # of the upstream's error answer; 0: none came
+        self.upstream_code = ""  # the upstream's own code for it, made printable; empty: none
         self.is_stale = is_stale  # a reused connection closed as the request was on its way
         self.out_for_s = out_for_s  # what is broken mends itself then, as the upstream says

@@ -40,10 +40,6 @@ def has_limits(account: AccountSpec) -> bool:
     return account.limits != NO_LIMITS or bool(account.model_limits)
 
 
-def _no_draw() -> float:
-    return 0.5
-
-
 class Pool:
     """Health, limits and warmth of every account, and who waits for them."""
 
@@ -51,7 +47,7 @@ class Pool:
         self,
         secret: bytes,
         policy: RoutingPolicy | None = None,
-        draw: Callable[[], float] = _no_draw,
+        draw: Callable[[], float] = lambda: 0.5,
     ) -> None:
         self.policy = policy = policy or RoutingPolicy()
         self._draw = draw  # uniform from 0 to 1
@@ -73,6 +69,10 @@ class Pool:
         """Take new accounts; an edited account that was out comes back."""
         if accounts is not self._slots.accounts:
             self._slots.apply(accounts, now_s)
+
+    def called_back(self, account_id: AccountId, model: str, now_s: float) -> None:
+        """Let an account that is out be tried again: it has answered an operator for `model`."""
+        self._slots.called_back(account_id, now_s, model)
 
     def needs_size(self, accounts: tuple[AccountSpec, ...]) -> bool:
         """Whether anything depends on what a call will likely use: a choice, or a limit.

@@ -68,12 +68,18 @@ class Slots:
         self._laid = [laid, *self._laid[: _ALIVE - 1]]
         return laid
 
+    def called_back(self, account_id: AccountId, now_s: float, only: str | None = None) -> None:
+        """Let an account be tried again, and its models that are out: all, or `only` one."""
+        if account_id in self._healths:
+            self._healths[account_id].on_operator(now_s)
+        for (of_account, model), slot in self._slots.items():
+            if of_account == account_id and only in (None, model):
+                slot.model_health.on_operator(now_s)
+
     def _edited(self, account: AccountSpec, now_s: float) -> None:
-        if account.id in self._healths:
-            self._healths[account.id].on_operator(now_s)
+        self.called_back(account.id, now_s)
         for (account_id, model), slot in self._slots.items():
             if account_id == account.id:
-                slot.model_health.on_operator(now_s)
                 limits = account.model_limits.get(model, account.limits)
                 if limits != slot.gauge.configured:
                     slot.gauge.apply(limits)

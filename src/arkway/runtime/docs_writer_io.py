@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from arkway.control.admin.operation import Desk
-from arkway.control.reach import reached_at
+from arkway.control.reach import dialled
 from arkway.site.ask import Excerpt
 from arkway.site.asking_io import WRITE_LIMIT_S
 from arkway.site.written import WriteAnswer, messages
@@ -90,7 +90,7 @@ class _DocsWriter:
             "x-stainless-read-timeout": f"{WRITE_LIMIT_S:g}",
         }
         wire = http.client.HTTPConnection(
-            reached_at(server.host), server.port, timeout=WRITE_LIMIT_S
+            dialled(server.host), server.port, timeout=WRITE_LIMIT_S
         )
         try:
             with closing(wire):

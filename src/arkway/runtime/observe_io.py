@@ -132,7 +132,7 @@ class Observer:
     def _on_status(self, reply: Reply) -> None:
         if self._process is None:
             self._look()
-        document = status(self._facts(), self._plane.meter, self._recent)
+        document = status(self._facts(), self._plane.meter, self._recent, self._plane.faults)
         reply("application/json", msgspec.json.encode(document))
 
     def _on_metrics(self, reply: Reply) -> None:

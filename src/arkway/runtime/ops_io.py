@@ -1,8 +1,9 @@
 """Is this node alive, should it get traffic, how is it doing? The operators' port.
 
 Loopback by default and without keys: it tells names, counts and health, and no secret, prompt or
-answer. Its requests are too few to matter: a plain asyncio protocol, one answer a connection,
-framed by httptools like all HTTP here.
+answer. Actions are for the gateway's own processes alone, which prove that they are. Requests are
+too few to matter: a plain asyncio protocol, one answer a connection, framed by httptools like all
+HTTP here.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import cast
 import httptools
 import msgspec
 
+from arkway.control.proof import HEADER
 from arkway.wire import http
 
 # Health checks come from load balancers and probes: a few connections, a few hundred bytes each.
@@ -22,15 +24,33 @@ Readiness = Callable[[], tuple[bool, dict[str, object]]]
 Reply = Callable[[str, bytes], None]  # content type and body of a 200; may come later
 Page = Callable[[Reply], None]
 
+
+class OpsRequest(msgspec.Struct, frozen=True):
+    """What is asked of an action."""
+
+    target: str  # path and query, as they came
+    proof: str  # of `arkway.control.proof`; empty: none
+    answer: Callable[[int, dict[str, object]], None]  # status, document; once, maybe late
+
+
+Action = Callable[[OpsRequest], None]
+
+_PROOF = HEADER.encode()
 _JSON = "application/json"
 
 
 class OpsConnection(asyncio.Protocol):
-    """One request on the operators' port. `pages`: what else there is, by path."""
+    """One request on the operators' port. `pages`, `actions`: what else there is, by path."""
 
-    def __init__(self, readiness: Readiness, pages: Mapping[bytes, Page] | None = None) -> None:
+    def __init__(
+        self,
+        readiness: Readiness,
+        pages: Mapping[bytes, Page] | None = None,
+        actions: Mapping[bytes, Action] | None = None,
+    ) -> None:
         self._readiness = readiness
-        self._pages = pages or {}
+        self._pages, self._actions = pages or {}, actions or {}
+        self._proof = b""
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._bytes = 0
@@ -59,10 +79,17 @@ class OpsConnection(asyncio.Protocol):
         """Take a piece of the target."""
         self._url += url
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header: one is of interest."""
+        if name.lower() == _PROOF:
+            self._proof = value
+
     def on_message_complete(self) -> None:
-        """Route: a few paths, GET only."""
+        """Route: a few paths, GET only but for actions."""
         path, pages = self._url.partition(b"?")[0], self._pages
-        if path not in (b"/healthz", b"/readyz", *pages):
+        if path in self._actions and self._parser.get_method() == b"POST":
+            self._act(self._actions[path])
+        elif path not in (b"/healthz", b"/readyz", *pages):
             paths = ["/healthz", "/readyz", *(page.decode() for page in pages)]
             self._answer(404, {"status": "unknown path", "paths": paths})
         elif self._parser.get_method() != b"GET":
@@ -76,6 +103,14 @@ class OpsConnection(asyncio.Protocol):
         else:
             is_ready, details = self._readiness()
             self._answer(200 if is_ready else 503, details)
+
+    def _act(self, action: Action) -> None:
+        if self._asked:
+            return
+        self._asked = True
+        self._timer.cancel()  # the request is whole; what it asks for has a clock of its own
+        target, proof = self._url.decode("latin-1"), self._proof.decode("latin-1")
+        action(OpsRequest(target, proof, self._answer))
 
     def _reply(self, content_type: str, body: bytes) -> None:
         self._send(http.head_of(200, content_type, len(body)) + body)

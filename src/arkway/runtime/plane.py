@@ -35,13 +35,15 @@ from arkway.telemetry.events import (
     INTERRUPTED,
     CallFinished,
 )
+from arkway.telemetry.faults import Faults
 from arkway.telemetry.framing import kind_of
 from arkway.telemetry.log_io import Log
 from arkway.telemetry.meter import Meter
 from arkway.telemetry.spans import trace_lines
 from arkway.upstream.accounts_io import Upstream
+from arkway.upstream.classify import counted_code
 from arkway.upstream.dialects import unsent_parameters
-from arkway.work import PipelineLimits, Work
+from arkway.work import OUR_DOING, PipelineLimits, Work
 
 # Names of parameters are the callers' to choose: the debug log names so many and no more.
 MAX_NAMED = 1000
@@ -74,6 +76,7 @@ class WorkerPlane:
         self.counts: Counter[str] = Counter()
         self.logs_debug = log.logs("debug")
         self.meter = Meter()
+        self.faults = Faults()
         self.propagates = False
         self.sample_ratio = 0.0  # of the calls whose spans are exported
         self._named: set[str] = set()  # parameters that the debug log has named
@@ -158,6 +161,7 @@ class WorkerPlane:
     ) -> None:
         """Tell operators that an attempt failed, and whether it cost the account its place."""
         self.count(f"attempt_{failure.ending}")
+        self._count_fault(target, failure)
         fields = {
             "request_id": exchange.request_id,
             "account": target.account.id,
@@ -177,6 +181,13 @@ class WorkerPlane:
                 needs_operator=ejected.for_s == inf,
                 reason=ejected.reason,
             )
+
+    def _count_fault(self, target: Target, failure: AttemptFailed) -> None:
+        """Count what went wrong at an account; what our side ended says nothing of it."""
+        if failure.ending not in OUR_DOING and not failure.is_stale:
+            account = self.meter.account(target.account.id)
+            fault = account, failure.error_class._value_, counted_code(failure)
+            self.faults.add(fault, self.time())
 
     def on_error(self, exchange: Exchange, error: GatewayError) -> None:
         """Count an error that a caller is given."""

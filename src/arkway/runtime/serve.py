@@ -26,6 +26,7 @@ from arkway.control.config import Config
 from arkway.control.first_key import ensure_first_key
 from arkway.control.home import ledger_file, open_home
 from arkway.control.options import ServeOptions
+from arkway.control.proof import TEST_PATH
 from arkway.control.provision import Provisioned, provision
 from arkway.control.routing import routing_policy
 from arkway.control.watch import Reloader
@@ -44,6 +45,7 @@ from arkway.runtime.observe_io import Observer
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
 from arkway.runtime.starting import bind_problem, print_problems, raise_file_limit
+from arkway.runtime.trials_io import Trials
 from arkway.runtime.welcome import welcome
 from arkway.store.problems import Problem
 from arkway.store.secret_io import gateway_secrets
@@ -173,7 +175,7 @@ class _Gateway:
 
     def _compose(self) -> None:
         config, home = self._config, self._options.home
-        secret = gateway_secrets(home, os.environ).affinity
+        secrets = gateway_secrets(home, os.environ)
         read_buffer = memoryview(bytearray(READ_BYTES))
         outbox = Outbox(asyncio.get_running_loop().call_soon)
         upstream = Upstream(
@@ -196,7 +198,7 @@ class _Gateway:
                 max_attempts=config.upstream.max_attempts,
                 max_event_bytes=config.limits.max_event_bytes,
             ),
-            Pool(secret, routing_policy(config.routing), random.random),
+            Pool(secrets.affinity, routing_policy(config.routing), random.random),
             upstream,
             self._book,
             self._log,
@@ -207,6 +209,7 @@ class _Gateway:
             from arkway.runtime.documents_io import Documentation  # noqa: PLC0415  20 MiB, if wanted
 
             self._plane.documents = Documentation()
+        self._trials = Trials(self._plane, secrets.ops)
         self._listener = listener_of(config, self._plane, outbox)
         self._observer = Observer(
             config, self._plane, self._book, home, lambda: self._local, self._readiness
@@ -250,7 +253,12 @@ class _Gateway:
             raise StartError(bind_problem(server.host, server.port, error, "--port")) from None
         try:
             ops = await asyncio.get_running_loop().create_server(
-                partial(OpsConnection, self._readiness, self._observer.pages()),
+                partial(
+                    OpsConnection,
+                    self._readiness,
+                    self._observer.pages(),
+                    {TEST_PATH.encode(): self._trials.take},
+                ),
                 server.ops_host,
                 server.ops_port,
             )

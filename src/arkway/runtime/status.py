@@ -12,6 +12,7 @@ from arkway.routing.report import AccountReport
 from arkway.runtime.accounts_view import BROKEN, AccountState
 from arkway.runtime.process_io import Process
 from arkway.telemetry import families as f
+from arkway.telemetry.faults import Faults
 from arkway.telemetry.meter import Meter
 from arkway.telemetry.recent import (
     CLASS,
@@ -57,12 +58,14 @@ class Facts(msgspec.Struct, frozen=True):
     pid: int = 0
 
 
-def status(facts: Facts, meter: Meter, recent: Recent) -> dict[str, object]:
+def status(facts: Facts, meter: Meter, recent: Recent, faults: Faults) -> dict[str, object]:
     """Return the document."""
     counters = meter.counters()
     now = totals(counters)
     over_s, added = recent.change(facts.now_s, now, WINDOW_S)
     minute_s, minute = recent.change(facts.now_s, now, KEEP_S)
+    labels = {meter.account(each.account) for each in facts.accounts} - {f.OTHER}
+    wrong = faults.of(labels, facts.now_s)
     calls = [each for each in meter.recent if facts.now_s - each[0] <= KEEP_S]
     return {
         "state": facts.state,
@@ -80,7 +83,13 @@ def status(facts: Facts, meter: Meter, recent: Recent) -> dict[str, object]:
         "time_to_first_token_s": percentiles(first for _, _, first in calls if first),
         "call_duration_s": percentiles(took for _, took, _ in calls),
         "cache_hit_ratio": _hit_ratio(minute),
-        "accounts": [_account(each, counters, meter) for each in facts.accounts],
+        "accounts": [
+            {
+                **_account(each, counters, meter),
+                "errors": wrong.get(meter.account(each.account), []),
+            }
+            for each in facts.accounts
+        ],
         "ledger": {
             "is_open": facts.book.is_open,
             "waiting": facts.book.waiting,

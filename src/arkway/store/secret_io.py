@@ -33,6 +33,7 @@ class Secrets:
     credentials: bytes = field(repr=False)  # of the AES-GCM over upstream credentials
     affinity: bytes = field(repr=False)  # of the hash that places conversations
     admin: bytes = field(repr=False)  # of the HMAC over admin tokens and browser sessions
+    ops: bytes = field(repr=False)  # of the HMAC over what our own processes ask of the gateway
     check: str = field(repr=False)  # tells this secret from another one; opens nothing
 
 
@@ -43,6 +44,7 @@ def derived(secret: bytes) -> Secrets:
         credentials=_sub_key(secret, b"credentials"),
         affinity=_sub_key(secret, b"affinity"),
         admin=_sub_key(secret, b"admin"),
+        ops=_sub_key(secret, b"ops"),
         check=_sub_key(secret, b"check").hex(),
     )
 

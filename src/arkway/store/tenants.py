@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select
 
+from arkway.model.ids import OPERATOR
 from arkway.store import tables
 from arkway.store.changes import Change
 from arkway.store.entries import Tenant
@@ -22,6 +23,8 @@ def create(change: Change, raw: Mapping[str, object]) -> Tenant:
     tenant = read_entry(Tenant, raw, None, problems)
     if tenant is not None and tenant.name in names(change.connection):
         problems.append(Problem("name", f'"{tenant.name}" exists already'))
+    if tenant is not None and tenant.name == OPERATOR:
+        problems.append(Problem("name", f'"{OPERATOR}" is whom tests of accounts are booked to'))
     if tenant is None or problems:
         raise Refused(*problems)
     change.connection.execute(

@@ -206,6 +206,10 @@ class Meter:
         """Count an account that lost its place."""
         self.add(f.EJECTIONS, (self.account(account),))
 
+    def on_trial(self, attempt: AttemptFinished) -> None:
+        """Count an operator's test of an account: an attempt like others, and nobody's call."""
+        self._count_attempt(self._models.label(attempt.intent.model), attempt)
+
     def add(self, family: f.Family, labels: Labels, amount: int = 1) -> None:
         """Count under `labels` of a counter that has some."""
         self.sets[family.name].add(labels, amount)

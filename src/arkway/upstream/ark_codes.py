@@ -62,11 +62,13 @@ ARK_CODES: dict[str, ErrorClass] = {
 }
 
 
+def known_code(code: str) -> str:
+    """Return the longest entry that `code` equals or extends; empty if there is none."""
+    while code and code not in ARK_CODES:
+        code = code.rpartition(".")[0]
+    return code
+
+
 def class_of_code(code: str) -> ErrorClass | None:
     """Return the class of `code`, by its longest known prefix of whole words; None if unknown."""
-    while code:
-        found = ARK_CODES.get(code)
-        if found is not None:
-            return found
-        code = code.rpartition(".")[0]
-    return None
+    return ARK_CODES.get(known_code(code))

@@ -17,9 +17,10 @@ from arkway.model.errors import (
     NoHealthyAccount,
     Overloaded,
     UpstreamError,
+    UpstreamTimeout,
 )
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
-from arkway.upstream.ark_codes import class_of_code
+from arkway.upstream.ark_codes import class_of_code, known_code
 from arkway.wire.openai import decode_error
 
 # Ark appends its request id, and names endpoints and accounts; six digits in a row are an id too.
@@ -52,6 +53,22 @@ _BY_STATUS = {
     425: ErrorClass.TRANSIENT,
     429: ErrorClass.ACCOUNT_LIMITED,
 }
+# Codes of other upstreams that are counted by name; Ark's own are all.
+_COUNTED_CODES = _MODERATION_CODES | {
+    "context_length_exceeded",
+    "insufficient_quota",
+    "invalid_api_key",
+    "model_not_found",
+    "rate_limit_exceeded",
+    "server_error",
+}
+_COUNTED_STATUSES = frozenset({*_BY_STATUS, 400, 405, 413, 422, 500, 502, 503, 504})
+_WITHOUT_STATUS = {
+    Ending.NOT_SENT: "unreachable",
+    Ending.AMBIGUOUS: "no_answer",
+    Ending.INTERRUPTED: "broke_off",
+}
+UNCOUNTED = "other"
 # Seconds to wait after an overload of the whole pool, where the upstream gives none.
 POOL_RETRY_AFTER_S = 2.0
 ACCOUNT_RETRY_AFTER_S = 5.0
@@ -75,7 +92,27 @@ def classify(
     reason = f"status {status}, code {_token(code)}"
     failure = AttemptFailed(Ending.REFUSED, error_class, error, reason, out_for_s)
     failure.retry_after_s = retry_after_s
+    failure.status = status
+    failure.upstream_code = _token(code) if code else ""
     return failure
+
+
+def counted_code(failure: AttemptFailed) -> str:
+    """Return what a failure is counted as, of a closed list: a documented code, or a word of ours.
+
+    `http_503` for a status without such a code; what came without a status by how it ended.
+    """
+    code = failure.upstream_code
+    if code in _COUNTED_CODES:
+        return code
+    if known := known_code(code):
+        return known
+    if failure.status:
+        is_usual = failure.status in _COUNTED_STATUSES
+        return f"http_{failure.status}" if is_usual else UNCOUNTED
+    if isinstance(failure.error, UpstreamTimeout):
+        return "timeout"
+    return _WITHOUT_STATUS.get(failure.ending, UNCOUNTED)
 
 
 def _of_quota(message: str, unix_s: float) -> tuple[ErrorClass, float | None]:

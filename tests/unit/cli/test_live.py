@@ -89,5 +89,5 @@ def test_why_an_account_is_out():
     assert why_out(account_now()) == ""
     out = account_now(state="ejected", reason="5 failures", returns_in_s=29.6)
     assert why_out(out) == "5 failures; back in 30 s"
-    assert why_out({**out, "state": "broken", "returns_in_s": None}).endswith("enabled again")
+    assert why_out({**out, "state": "broken", "returns_in_s": None}).endswith("answers a test")
     assert (share(None), share(0.256)) == ("-", "26%")

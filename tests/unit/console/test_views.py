@@ -7,6 +7,7 @@ import pytest
 from arkway.console.live import AccountNow, Live, Picture, Point, Use
 from arkway.console.texts import Texts
 from arkway.console.views import accounts, calls, keys, lab, overview, playground, usage
+from arkway.model.ids import uuid7_head
 
 t = Texts("en")
 NANO = 10**9
@@ -118,8 +119,8 @@ def test_a_line_has_the_sums_of_this_day_and_the_buttons_that_are_offered():
         line(account="b"),
     ]
     (row,) = accounts.rows(t, [account()], Live(), used, ["drain", "enable"])
-    assert [cell["text"] for cell in row["cells"][3:]] == ["75.0 %", "¥1.00"]
-    assert row["cells"][4]["sub"] == "4 attempts"
+    assert [cell["text"] for cell in row["cells"][3:]] == ["–", "75.0 %", "¥1.00"]
+    assert row["cells"][5]["sub"] == "4 attempts"
     assert [each["name"] for each in row["acts"]] == ["drain"]
     (row,) = accounts.rows(t, [account(is_draining=True)], Live(), used, ["drain", "enable"])
     assert [each["name"] for each in row["acts"]] == ["enable"]
@@ -131,6 +132,20 @@ def test_a_form_of_an_account_makes_what_the_api_takes():
     assert body["models"] == {"m": "ep-1"}
     assert (body["in_flight"], body["requests_per_min"], body["weight"]) == (8, None, 1)
     assert "credential" not in body, "an empty field keeps the one there is"
+
+
+@pytest.mark.parametrize(
+    ("request_id", "is_new"),
+    [
+        (f"{uuid7_head(1_000_000)}000-8000-000000000000", True),
+        (f"{uuid7_head(900_000)}000-8000-000000000000", False),
+        (f"{uuid7_head(1_100_000)}000-8000-000000000000", False),
+        ("no id of ours", False),
+        ("", False),
+    ],
+)
+def test_only_a_call_of_this_minute_may_be_on_its_way(request_id, is_new):
+    assert calls.is_new(request_id, 1_000_500) is is_new
 
 
 # -- keys ------------------------------------------------------------------------------------------

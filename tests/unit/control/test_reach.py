@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from arkway.control.reach import reached_at
+from arkway.control.reach import dialled
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from arkway.control.reach import reached_at
     ],
 )
 def test_a_listener_is_reached_by_the_loopback_of_its_family(host, reached):
-    assert reached_at(host) == reached
+    assert dialled(host) == reached
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -26,4 +26,4 @@ def test_it_does_reach_it(host):
     except OSError:
         pytest.skip("no IPv6 on this machine")
     with door:
-        socket.create_connection((reached_at(host), door.getsockname()[1]), timeout=5).close()
+        socket.create_connection((dialled(host), door.getsockname()[1]), timeout=5).close()

@@ -182,6 +182,21 @@ def test_a_broken_account_returns_when_its_operator_edits_it():
     assert "a0" in {name(lab.serve(seconds=1.0)) for _ in range(10)}
 
 
+def test_an_account_that_answered_its_operator_returns_for_that_model_alone():
+    lab = Lab(2)
+    lab.fail_at("a0", failed(ErrorClass.MODEL_BROKEN))
+    lab.fail_at("a0", failed(ErrorClass.MODEL_BROKEN), model=N)
+
+    lab.pool.called_back("a0", "M", lab.now_s)
+    assert lab.state("a0").state != "broken"
+    assert lab.state("a0", "N").state == "broken"
+
+    lab.fail_at("a1", failed(ErrorClass.BROKEN))
+    lab.pool.called_back("a1", "M", lab.now_s)
+    assert lab.state("a1").state != "broken"
+    lab.pool.called_back("nobody", "M", lab.now_s)
+
+
 def test_all_out_is_a_refusal_with_the_soonest_return():
     lab = Lab(2)
     for one in ("a0", "a1"):

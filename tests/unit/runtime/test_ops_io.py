@@ -121,3 +121,46 @@ def test_pages_are_named_and_are_for_get_only(loop):
     (answer,) = answers(unknown)
     assert json.loads(answer.body)["paths"] == ["/healthz", "/readyz", "/page"]
     assert answers(wrong)[0].status == 405
+
+
+def act(loop, *pieces):
+    """Deliver a request to a port with one action; return the connection and what was asked."""
+    asked = []
+    connection = loop.connect(
+        OpsConnection(lambda: (True, {}), {b"/page": lambda reply: reply("text/plain", b"x")},
+                      {b"/do": asked.append})
+    )  # fmt: skip
+    connection.deliver(*pieces)
+    return connection, asked
+
+
+def test_an_action_is_asked_for_once_and_may_answer_late(loop):
+    request = (
+        b"POST /do?a=1 HTTP/1.1\r\nhost: h\r\nX-Arkway-Proof: 1.ab\r\ncontent-length: 0\r\n\r\n"
+    )
+    connection, asked = act(loop, *one_by_one(request), request)
+
+    assert [(each.target, each.proof) for each in asked] == [("/do?a=1", "1.ab")]
+    loop.pass_time(READ_TIMEOUT_S + 1)
+    loop.turn()
+    assert not connection.is_closing()
+    asked[0].answer(409, {"code": "x"})
+    asked[0].answer(200, {})
+    (answer,) = answers(connection)
+    assert (answer.status, json.loads(answer.body)) == (409, {"code": "x"})
+
+
+@pytest.mark.parametrize(("path", "status"), [(b"/do", 404), (b"/page", 200)])
+def test_an_action_is_no_page(loop, path, status):
+    connection, asked = act(loop, get(path))
+
+    (answer,) = answers(connection)
+    assert (answer.status, asked) == (status, [])
+
+
+def test_an_action_whose_asker_has_left_is_answered_into_the_void(loop):
+    connection, asked = act(loop, get(b"/do", b"POST"))
+    connection.close()
+    loop.turn()
+
+    asked[0].answer(200, {})

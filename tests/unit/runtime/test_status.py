@@ -8,6 +8,8 @@ from arkway.routing.report import AccountReport, Use
 from arkway.runtime.accounts_view import AccountState
 from arkway.runtime.process_io import Process
 from arkway.runtime.status import ENOUGH_CALLS, Facts, attention, status
+from arkway.telemetry.families import MAX_ACCOUNTS, OTHER
+from arkway.telemetry.faults import FaultCount, Faults
 from arkway.telemetry.meter import Meter
 from arkway.telemetry.recent import Recent, totals
 from support.telemetry import call, failed_attempt, served_attempt
@@ -56,7 +58,7 @@ def test_rates_are_of_the_last_seconds_and_percentiles_of_real_calls():
     meter.on_ejected("b")
     meter.on_error(502, "upstream_error", "")
 
-    document = status(FACTS, meter, recent)
+    document = status(FACTS, meter, recent, Faults())
 
     assert document["rates"] == {
         "over_s": 10.0,
@@ -84,7 +86,7 @@ def test_calls_of_long_ago_are_in_no_percentile():
     only = served_attempt(first_token_ms=100)
     meter.on_ordinary(only.intent, only.end, True, 1.0, 2.0)
 
-    assert status(FACTS, meter, Recent())["time_to_first_token_s"]["count"] == 0
+    assert status(FACTS, meter, Recent(), Faults())["time_to_first_token_s"]["count"] == 0
 
 
 def test_when_all_is_well_nothing_needs_attention():
@@ -134,9 +136,30 @@ def test_each_limit_of_each_model_is_told():
         Use(3, 97.0, is_learned=True), Use(10, None), Use(1, 8), 2, 0.0, 4, 0.5, 0.25, 1.0, True, 0,
     )  # fmt: skip
     facts = msgspec.structs.replace(FACTS, accounts=[AccountState("a", "up", models=(report,))])
-    (account,) = status(facts, Meter(), Recent())["accounts"]
+    (account,) = status(facts, Meter(), Recent(), Faults())["accounts"]
 
     (model,) = account["models"]
     assert model["requests"] == {"used": 3, "limit": 97.0, "is_learned": True}
     assert model["tokens"] == {"used": 10, "limit": None, "is_learned": False}
     assert (model["model"], model["state"], model["waiting"], model["limited"]) == ("m", "ok", 2, 4)
+
+
+def test_what_went_wrong_at_an_account_is_told_with_it():
+    faults = Faults()
+    faults.add(("a", "pool_limited", "ServerOverloaded"), 90.0)
+
+    first, second = status(FACTS, Meter(), Recent(), faults)["accounts"]
+
+    assert first["errors"] == [FaultCount("pool_limited", "ServerOverloaded", 1, 1)]
+    assert second["errors"] == []
+
+
+def test_accounts_beyond_the_labels_share_no_errors():
+    faults, meter = Faults(), Meter()
+    for number in range(MAX_ACCOUNTS):
+        meter.account(f"earlier {number}")
+    faults.add((OTHER, "transient", "timeout"), 90.0)
+
+    first, _ = status(FACTS, meter, Recent(), faults)["accounts"]
+
+    assert first["errors"] == []

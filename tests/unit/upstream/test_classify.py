@@ -12,13 +12,17 @@ from arkway.model.errors import (
     NoHealthyAccount,
     Overloaded,
     UpstreamError,
+    UpstreamTimeout,
 )
-from arkway.model.outcome import Ending, ErrorClass
+from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
+from arkway.upstream import classify as module
 from arkway.upstream.ark_codes import ARK_CODES
 from arkway.upstream.classify import (
     ACCOUNT_RETRY_AFTER_S,
     POOL_RETRY_AFTER_S,
+    UNCOUNTED,
     classify,
+    counted_code,
     scrub,
 )
 from support.strategies import json_bytes, texts
@@ -273,3 +277,43 @@ def test_a_spent_quota_is_one_of_three(message, error_class, out_for_s):
     failure = classify(429, body, None, NOW)
 
     assert (failure.error_class, failure.out_for_s) == (error_class, out_for_s)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "counted"),
+    [
+        (429, "RateLimitExceeded", "RateLimitExceeded"),
+        (429, "RateLimitExceeded.EndpointRPMExceeded", "RateLimitExceeded"),
+        (401, "invalid_api_key", "invalid_api_key"),
+        (503, "SomethingOfTheirs", "http_503"),
+        (503, "", "http_503"),
+        (418, "", UNCOUNTED),
+        (418, "http_503", UNCOUNTED),
+    ],
+)
+def test_errors_are_counted_under_names_of_a_closed_list(status, code, counted):
+    assert counted_code(ask(status, code)) == counted
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "counted"),
+    [
+        (Ending.NOT_SENT, UpstreamError("m"), "unreachable"),
+        (Ending.AMBIGUOUS, UpstreamError("m"), "no_answer"),
+        (Ending.INTERRUPTED, UpstreamError("m"), "broke_off"),
+        (Ending.AMBIGUOUS, UpstreamTimeout("m"), "timeout"),
+        (Ending.REFUSED, UpstreamError("m"), UNCOUNTED),
+    ],
+)
+def test_what_came_without_a_status_is_counted_by_how_it_ended(ending, error, counted):
+    failure = AttemptFailed(ending, ErrorClass.TRANSIENT, error, "reason")
+
+    assert counted_code(failure) == counted
+
+
+@given(st.sampled_from([*STATUSES, 418, 599]), texts | st.sampled_from(["http_429", "timeout"]))
+def test_no_upstream_makes_labels_of_its_own(status, code):
+    statuses = {f"http_{each}" for each in module._COUNTED_STATUSES}
+    closed = {*ARK_CODES, *module._COUNTED_CODES, *statuses, UNCOUNTED}
+
+    assert counted_code(ask(status, code)) in closed

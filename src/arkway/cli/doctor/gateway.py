@@ -139,7 +139,7 @@ def _account(check: str, now: Mapping[str, Any]) -> Iterator[Finding]:
             check,
             f"out until you act: {reason}",
             "put that right (credential, balance, model access), then "
-            f"`arkway accounts enable {name}`",
+            f"`arkway accounts test {name}`, which brings it back if it answers",
         )
     elif state in ("ejected", "partly"):
         some = "for some models " if state == "partly" else ""

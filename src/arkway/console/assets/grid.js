@@ -21,7 +21,7 @@ const Cell = {
 
 export default {
   components: { Cell },
-  props: { label: String, columns: Array, rows: Array, actsLabel: String },
+  props: { label: String, columns: Array, rows: Array, actsLabel: String, noneLabel: String },
   emits: ["act"],
   template: `
     <div class="scroll" role="region" :aria-label="label" tabindex="0">
@@ -40,6 +40,7 @@ export default {
                 @click="$emit('act', { row: row.id, act: act.name })">{{ act.label }}</button>
             </div></td>
           </tr>
+          <tr v-if="!rows.length && noneLabel"><td :colspan="columns.length + (actsLabel ? 1 : 0)" class="none">{{ noneLabel }}</td></tr>
         </tbody>
       </table>
     </div>`,

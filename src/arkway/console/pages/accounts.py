@@ -4,9 +4,11 @@ from typing import Any
 
 from arkway.console import formats, forms
 from arkway.console.live import Picture
+from arkway.console.pages.trial import trial
 from arkway.console.scene import Scene
 from arkway.console.shell import Place, frame
 from arkway.console.views import accounts as view
+from arkway.console.views import faults
 from arkway.console.widgets import Form, Grid, Modal, box, button, empty, panel, words
 from arkway.store.admin_tokens import Role
 
@@ -21,10 +23,11 @@ class _Page:
         self.accounts = accounts
         self.today = today
         self.grid: Grid | None = None
+        self.errors: Grid | None = None
 
     def rows(self) -> list[dict[str, object]]:
         scene = self.scene
-        offered = ["drain", "enable"] if scene.may(Role.OPERATOR) else []
+        offered = ["test", "drain", "enable"] if scene.may(Role.OPERATOR) else []
         offered += ["edit", "remove"] if scene.may(Role.ADMIN) else []
         now = scene.feed.picture.now
         return view.rows(scene.t, self.accounts, now, self.today, offered)
@@ -33,6 +36,8 @@ class _Page:
         if self.grid is not None:
             self.today = picture.today or self.today
             self.grid.show(self.rows())
+        if self.errors is not None:
+            self.errors.show(faults.rows(self.scene.t, picture.now))
 
     async def reload(self) -> None:
         self.accounts = await self.scene.items("list_accounts", limit=200)
@@ -47,6 +52,8 @@ class _Page:
             return
         if act == "edit":
             self.edit(account)
+        elif act == "test":
+            await trial(self.scene, name)
         elif act == "remove":
             self.remove(name)
         elif act in ("drain", "enable"):
@@ -121,4 +128,11 @@ async def build(scene: Scene) -> None:
             else:
                 with empty(t("accounts.none"), t("accounts.none_lead")):
                     pass
+        with panel(t("accounts.errors_list"), t("accounts.errors_note")) as body:
+            body.classes("flush", remove="body")
+            now = scene.feed.picture.now
+            page.errors = Grid(
+                t("accounts.errors_list"), faults.columns(t), faults.rows(t, now),
+                none=t("accounts.no_errors"),
+            )  # fmt: skip
     scene.live(page.show)

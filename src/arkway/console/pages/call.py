@@ -1,5 +1,7 @@
 """One call: what happened when, in words, on a scale, in money, and in the ledger's own rows."""
 
+import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from arkway.console import formats
@@ -7,12 +9,15 @@ from arkway.console.scene import Scene
 from arkway.console.shell import Place, frame
 from arkway.console.views import calls as view
 from arkway.console.widgets import Grid, Spans, Tiles, box, empty, panel, words
+from arkway.control.admin.errors import AdminError
+
+_LOOKS, _AGAIN_S = 5, 0.25  # a page is to open within a second, also when it is too early
 
 
 async def build(scene: Scene) -> None:
     """Build the page."""
     t = scene.t
-    found = await scene.do("get_call", path={"call": scene.part["call"]})
+    found = await _found(scene, scene.part["call"])
     call, attempts = found["call"], found["attempts"]
     history = await scene.items("list_prices", model=call["model"], limit=200)
     prices = {each["version"]: each for each in history}
@@ -35,6 +40,22 @@ async def build(scene: Scene) -> None:
                     empty(t("call.no_bill"), t("call.no_bill_lead"))
         with panel(t("call.rows"), t("call.rows_note")):
             words(view.ledger_rows(attempts), "pre", "code").props["tabindex"] = "0"
+
+
+async def _found(scene: Scene, request_id: str) -> dict[str, Any]:
+    """Return the call; a new one is waited for, as the ledger's file is half a second behind.
+
+    Errors:  AdminError.
+    """
+    for _ in range(_LOOKS - 1):
+        try:
+            return await scene.do("get_call", path={"call": request_id})
+        except AdminError as refused:
+            now_ms = scene.visitor.api.desk.now_ms()
+            if refused.status != HTTPStatus.NOT_FOUND or not view.is_new(request_id, now_ms):
+                raise
+        await asyncio.sleep(_AGAIN_S)
+    return await scene.do("get_call", path={"call": request_id})
 
 
 _WORDS = ("calls.outcome", "calls.model", "calls.account")  # not figures

@@ -9,6 +9,7 @@ from arkway.console.cells import Cell, Column, Row
 from arkway.console.forms import Field, Values
 from arkway.console.live import AccountNow, Live, Use
 from arkway.console.texts import Texts
+from arkway.console.views import faults
 
 Document = Mapping[str, Any]
 LIMITS = ("requests_per_min", "tokens_per_min", "in_flight")
@@ -22,6 +23,7 @@ def columns(t: Texts) -> list[Column]:
         cells.column("name", t("accounts.name")),
         cells.column("state", t("accounts.state")),
         cells.column("use", t("accounts.use")),
+        cells.column("errors", t("accounts.errors"), num=True),
         cells.column("hit", t("accounts.hit"), num=True),
         cells.column("spend", t("accounts.spend"), num=True),
     ]
@@ -40,7 +42,14 @@ def rows(
         by_account.setdefault(each.account, []).append(each)
     used = _sums(today)
     return [
-        _row(t, account, by_account.get(account["name"], []), used.get(account["name"], {}), acts)
+        _row(
+            t,
+            account,
+            by_account.get(account["name"], []),
+            used.get(account["name"], {}),
+            faults.cell(account["name"], now),
+            acts,
+        )
         for account in accounts
     ]
 
@@ -59,6 +68,7 @@ def _row(
     account: Document,
     now: Sequence[AccountNow],
     used: Mapping[str, int],
+    errors: Cell,
     acts: Sequence[str],
 ) -> Row:
     name = account["name"]
@@ -77,6 +87,7 @@ def _row(
             cells.text(name, f"{credential} · {account['base_url']}", strong=True),
             {**found, "sub": " · ".join(filter(None, (str(found["sub"]), *notes))), "wrap": True},
             cells.meters(meters(t, account, now), t("accounts.no_limits")),
+            errors,
             cells.text(
                 formats.share(used.get("cached", 0) / whole) if whole else formats.NOTHING,
                 t("accounts.first", n=formats.millis(1000 * sum(first) / len(first)))
@@ -95,6 +106,7 @@ def _row(
 def _acts(t: Texts, account: Document) -> list[Cell]:
     is_off = account["is_draining"] or not account["enabled"]
     return [
+        cells.act("test", t("accounts.test")),
         cells.act("edit", t("accounts.edit")),
         cells.act("enable", t("accounts.enable"))
         if is_off

@@ -21,8 +21,10 @@ _TONES = {
     "refused": "bad",
     "not_sent": "bad",
     "ambiguous": "bad",
+    "hedge_lost": "",
     "crash_recovered": "bad",
 }
+_NEW_MS = 60_000  # a test of an account, or a short call, is over within it
 OUTCOMES = tuple(name for name in _TONES if name != "running")
 # The five classes, and which rate of a price each is charged at.
 CLASSES = (
@@ -92,6 +94,16 @@ def row(t: Texts, call: Document, names: Mapping[str, str]) -> Row:
 def outcome(t: Texts, word: str, code: str) -> Cell:
     """Return how a call ended."""
     return cells.dot(t.word("outcome", word), _TONES.get(word, ""), code)
+
+
+def is_new(request_id: str, now_ms: int) -> bool:
+    """Return whether a call of this id may still be on its way to the ledger's file."""
+    head = request_id[:13].replace("-", "")
+    try:
+        began_ms = int(head, 16)
+    except ValueError:
+        return False
+    return 0 <= now_ms - began_ms < _NEW_MS
 
 
 def path_of(request_id: str) -> str:

@@ -14,13 +14,15 @@ CODES: dict[str, tuple[int, str]] = {
     "foreign_origin": (403, "The request was sent by a page of another origin."),
     "not_found": (404, "There is no such route, or nothing of this name."),
     "method_not_allowed": (405, "The route has other methods; `Allow` names them."),
+    "not_in_use": (409, "The gateway does not use this account: it is disabled, or left out."),
     "body_too_large": (413, "The body is larger than 256 KiB."),
     "json_required": (415, "A body must be `application/json`."),
     "unknown_host": (421, "The `Host` is not a name of this gateway."),
     "too_many_logins": (429, "Too many failed logins from this address; see `Retry-After`."),
     "internal_error": (500, "A fault of the control process; it has been logged."),
     "store_unavailable": (503, "The store is held by another process, or cannot be written."),
-    "ledger_unavailable": (503, "The ledger cannot be read, or took longer than 2 s."),
+    "ledger_unavailable": (503, "The ledger cannot be read or written, or took longer than 2 s."),
+    "gateway_unavailable": (503, "The gateway does not answer, is stopping, or has no time."),
 }
 
 

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from arkway.control.admin import access, accounts, books, keys, models, openapi, system, tenants
+from arkway.control.admin import (
+    access,
+    accounts,
+    books,
+    keys,
+    models,
+    openapi,
+    system,
+    tenants,
+    trials,
+)
 from arkway.control.admin.operation import OPEN_TO_ALL, Ask, Desk, Operation
 
 
@@ -14,6 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tenants.OPERATIONS,
     *keys.OPERATIONS,
     *accounts.OPERATIONS,
+    *trials.OPERATIONS,
     *models.OPERATIONS,
     *books.OPERATIONS,
     *system.OPERATIONS,

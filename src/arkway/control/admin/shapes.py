@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
+from arkway.control.trial_io import Tested
 from arkway.ledger.calls_io import CallLine
 from arkway.ledger.entry import End, Intent
 from arkway.ledger.read_io import UsageLine
@@ -185,6 +186,45 @@ class Ended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many sessions ended."""
 
     sessions: int
+
+
+class Testing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an account is tested."""
+
+    model: Annotated[
+        str | None,
+        about("The model to ask; its name or an alias.", "unless given: the cheapest it serves"),
+    ] = None
+
+
+AccountTest = made("AccountTest", Tested, [("advice", str), ("cost", str)])
+
+
+class ErrorCount(Struct, frozen=True, kw_only=True):
+    """How often attempts at an account failed so."""
+
+    error_class: str
+    code: Annotated[str, Meta(description="The upstream's, where it is documented.")]
+    hour: Annotated[int, Meta(description="In the last hour.")]
+    day: Annotated[int, Meta(description="In the last 24 hours.")]
+
+
+class AccountHealth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the gateway finds an account, now; counts begin with its process."""
+
+    account: str
+    is_in_use: Annotated[bool, Meta(description="False: it is disabled, or left out.")]
+    state: str
+    reason: str
+    returns_in_s: float | None
+    in_flight: int
+    waiting: int
+    utilisation: float | None
+    cached_share: float | None
+    limits: dict[str, float]
+    attempts: Annotated[dict[str, int], Meta(description="By outcome.")]
+    ejections: int
+    errors: list[ErrorCount]
 
 
 class SettingView(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,13 +1,14 @@
 """Settings, health and the audit log over the admin API; and its description."""
 
-import http.client
 import sqlite3
+from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from sqlalchemy import select
 
 from arkway import __version__
+from arkway.control import worker_io
 from arkway.control.admin import shapes
 from arkway.control.admin.cursors import ListQuery, page_of, write
 from arkway.control.admin.operation import VIEW, Ask, Desk, Operation
@@ -17,10 +18,6 @@ from arkway.ledger.read_io import NoBook, last_seq
 from arkway.store import audit, tables
 from arkway.store.fields import about
 from arkway.store.version import SCHEMA
-
-OPS_TIMEOUT_S = 1.0  # it answers in a millisecond; a worker that hangs is told as one
-_MAX_OPS_BYTES = 1024 * 1024
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared
 
 
 class AuditQuery(ListQuery, frozen=True, kw_only=True):
@@ -65,20 +62,13 @@ def _health(desk: Desk, _ask: Ask) -> object:
 
 def _worker(desk: Desk) -> dict[str, object]:
     """Ask the gateway's ops port how it is."""
-    server = desk.config.server
-    host = _EVERYWHERE.get(server.ops_host, server.ops_host)
-    connection = http.client.HTTPConnection(host, server.ops_port, timeout=OPS_TIMEOUT_S)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        detail = msgspec.json.decode(answer.read(_MAX_OPS_BYTES), type=dict[str, object])
-    except (OSError, http.client.HTTPException, msgspec.DecodeError):
+    found = worker_io.ask(desk.config.server, "/readyz")
+    if found is None:
         return {"is_reachable": False, "is_ready": False, "status": "unreachable", "detail": {}}
-    finally:
-        connection.close()
+    status, detail = found
     return {
         "is_reachable": True,
-        "is_ready": answer.status == http.HTTPStatus.OK,
+        "is_ready": status == HTTPStatus.OK,
         "status": str(detail.get("status", "")),
         "detail": detail,
     }

@@ -91,7 +91,7 @@ def test_each_account_is_as_the_gateway_finds_it(changes, level, part):
     assert (finding.check, finding.level) == ("account main", level)
     assert part in finding.text
     if level is Level.PROBLEM:
-        assert "arkway accounts enable main" in finding.advice
+        assert "arkway accounts test main" in finding.advice
 
 
 def test_an_account_that_the_gateway_has_not_is_a_problem():

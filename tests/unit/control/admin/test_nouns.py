@@ -49,6 +49,13 @@ def test_what_is_made_is_listed_shown_and_in_the_audit_log_without_secrets(lab, 
         assert secret not in texts
 
 
+def test_nobody_takes_the_name_that_tests_of_accounts_are_booked_to(lab):
+    answer = lab.ask("POST", f"{V1}/tenants", {"name": "@operator"})
+
+    assert answer.status == 400
+    assert answer.json["error"]["problems"][0]["path"] == "name"
+
+
 @pytest.mark.parametrize("noun", MADE)
 def test_an_unknown_field_is_refused_with_the_nearest_name(lab, noun):
     path, body = MADE[noun]
