@@ -105,7 +105,12 @@ def _frame(labels: Sequence[str], series: list[dict[str, Any]], *, gap: bool) ->
             "boundaryGap": gap,
             "axisLine": {"lineStyle": {"color": _LINE}},
             "axisTick": {"show": False},
-            "axisLabel": {**_FONT, "hideOverlap": True},
+            "axisLabel": {
+                **_FONT,
+                "hideOverlap": True,
+                "alignMinLabel": None if gap else "left",  # else they stick out, and are cut
+                "alignMaxLabel": None if gap else "right",
+            },
         },
         "yAxis": {
             "type": "value",

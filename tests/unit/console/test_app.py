@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from arkway.console import app
+from arkway.console.pages import audit
 from support.admin_lab import ORIGIN, AdminLab
 
 HOST = ("host", "127.0.0.1:8081")
@@ -99,3 +100,14 @@ def test_the_control_process_does_not_need_what_the_extra_brings():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_change_is_told_in_a_line_and_what_is_new_without_what_says_nothing():
+    assert audit.change({"budget": "5", "name": "a"}, {"budget": None, "name": "a"}) == (
+        'budget: "5" → null'
+    )
+    made = {"id": "key_1", "created_unix_ms": 1, "models": [], "budget": None, "enabled": False}
+    assert (
+        audit.change({}, {**made, "name": "a", "rate": 0}) == 'enabled: false · name: "a" · rate: 0'
+    )
+    assert audit.change({"rule": []}, {"rule": ["x"]}) == 'rule: [] → ["x"]'

@@ -1,13 +1,16 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from arkway.console.live import AccountNow, Live, Picture, Point, Use
-from arkway.console.texts import Texts
+from arkway.console.texts import Texts, catalogue
 from arkway.console.views import accounts, calls, keys, lab, overview, playground, usage
 from arkway.model.ids import uuid7_head
+from arkway.runtime import status
 
 t = Texts("en")
 NANO = 10**9
@@ -160,6 +163,24 @@ def key(**more):
         "revoked_unix_ms": None,
     }  # fmt: skip
     return {**base, **more}
+
+
+def test_budgets_that_are_nearly_gone_are_told_the_worst_first():
+    listed = [
+        key(id="a", name="a", budget_nano=100, budget_period="day"),
+        key(id="b", name="b", budget_nano=100),
+        key(id="c", name="c", budget_nano=1000),
+        key(id="d", name="d", budget_nano=100, enabled=False),
+        key(id="e", name="e", budget_nano=100, revoked_unix_ms=1),
+        key(id="f", name="f"),
+    ]
+    month = {name: {"cost_nano": 97} for name in "bcdef"}
+    used = {"day": {"a": {"cost_nano": 80}}, "month": month, "total": {}}
+
+    spent = keys.nearly_spent(listed, used)
+    assert spent == [("b", 0.97), ("a", 0.8)]
+    (told,) = overview.attention(t, Live(), [{"is_draining": False, "enabled": True}], [{}], spent)
+    assert told == ("bad", "Budgets nearly spent:", "b 97.0 %, a 80.0 %", "/keys")
 
 
 @pytest.mark.parametrize(
@@ -464,3 +485,10 @@ def test_results_are_lines_and_a_chart():
     made = lab.hit_chart(t, found)
     assert made["xAxis"]["data"] == ["2", "4"]
     assert [each["data"] for each in made["series"]] == [[99.0, 99.0], [50.0, 25.0]]
+
+
+def test_every_trouble_that_the_gateway_names_has_a_text():
+    source = Path(status.__file__).read_text(encoding="utf-8")
+    named = set(re.findall(r'"([a-z]+(?:_[a-z]+)+)",? ?(?:\n\s+)?lambda', source))
+    assert len(named) > 8
+    assert {f"attention.{each}" for each in named} <= set(catalogue())

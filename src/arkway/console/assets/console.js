@@ -9,6 +9,9 @@
   set();
   dark.addEventListener("change", set);
   document.documentElement.lang = wanted.lang;
+  // On a telephone the pages' names are a strip: begin it at this one's.
+  const show = () => document.querySelector(".nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  addEventListener("load", () => requestAnimationFrame(show));
   globalThis.arkwayPrefer = (lang, theme) => {
     const secure = location.protocol === "https:" ? "; secure" : "";
     document.cookie = `arkway_console=${lang}.${theme}; path=/; max-age=31536000; samesite=strict${secure}`;

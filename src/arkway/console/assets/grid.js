@@ -1,4 +1,4 @@
-// A table. Cells are what `arkway.console.cells` makes; every text is interpolated, so none is markup.
+// A table; on a telephone, one with buttons is a card a line (its roles stay). Cells are what `arkway.console.cells` makes; every text is interpolated, so none is markup.
 const Cell = {
   props: { cell: Object },
   template: `
@@ -25,22 +25,22 @@ export default {
   emits: ["act"],
   template: `
     <div class="scroll" role="region" :aria-label="label" tabindex="0">
-      <table class="grid" :aria-label="label">
-        <thead><tr>
-          <th v-for="column in columns" :key="column.name" scope="col" :class="{ num: column.num }">{{ column.label }}</th>
-          <th v-if="actsLabel" scope="col" class="num">{{ actsLabel }}</th>
+      <table class="grid" :class="{ cards: actsLabel }" role="table" :aria-label="label">
+        <thead role="rowgroup"><tr role="row">
+          <th v-for="column in columns" :key="column.name" scope="col" role="columnheader" :class="{ num: column.num }">{{ column.label }}</th>
+          <th v-if="actsLabel" scope="col" role="columnheader" class="num">{{ actsLabel }}</th>
         </tr></thead>
-        <tbody>
-          <tr v-for="row in rows" :key="row.id">
-            <td v-for="(cell, at) in row.cells" :key="at"
+        <tbody role="rowgroup">
+          <tr v-for="row in rows" :key="row.id" role="row">
+            <td v-for="(cell, at) in row.cells" :key="at" role="cell" :data-label="columns[at].label"
               :class="{ num: columns[at].num, nowrap: columns[at].nowrap }"><Cell :cell="cell" /></td>
-            <td v-if="actsLabel"><div class="acts">
+            <td v-if="actsLabel" role="cell"><div class="acts">
               <button v-for="act in row.acts" :key="act.name" type="button" class="btn small quiet"
                 :class="{ danger: act.danger }" :aria-label="act.label + ': ' + row.name"
                 @click="$emit('act', { row: row.id, act: act.name })">{{ act.label }}</button>
             </div></td>
           </tr>
-          <tr v-if="!rows.length && noneLabel"><td :colspan="columns.length + (actsLabel ? 1 : 0)" class="none">{{ noneLabel }}</td></tr>
+          <tr v-if="!rows.length && noneLabel" role="row"><td role="cell" :colspan="columns.length + (actsLabel ? 1 : 0)" class="none">{{ noneLabel }}</td></tr>
         </tbody>
       </table>
     </div>`,

@@ -33,7 +33,8 @@ async def build(scene: Scene) -> None:
                 empty(t("access.no_sessions"), t("access.no_sessions_lead"))
                 return
             inner.classes("flush", remove="body")
-            rows = [_session(scene, each) for each in sessions]
+            names = {each["id"]: each["name"] for each in tokens}
+            rows = [_session(scene, each, names) for each in sessions]
             grid = Grid(t("access.sessions"), _columns(scene, _SESSION), rows, t("say.actions"))
             grid.on_act(scene.acting(lambda session, _: _end(scene, session)))
 
@@ -63,14 +64,15 @@ def _token(scene: Scene, found: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _session(scene: Scene, found: dict[str, Any]) -> dict[str, Any]:
+def _session(scene: Scene, found: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     session = scene.visitor.principal.session
     is_own = session is not None and session.id == found["id"]
+    name = names.get(found["token_id"], found["token_id"])
     return cells.row(
         found["id"],
-        found["id"],
+        name,
         [
-            cells.text(found["token_id"], scene.t("access.this_one") if is_own else ""),
+            cells.text(name, scene.t("access.this_one") if is_own else ""),
             cells.text(found["address"]),
             cells.text(formats.moment(found["created_unix_ms"])),
             cells.text(formats.moment(found["seen_unix_ms"])),

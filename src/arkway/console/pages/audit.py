@@ -59,6 +59,10 @@ def _columns(scene: Scene) -> list[dict[str, Any]]:
     return [cells.column(name, scene.t(f"audit.{name}"), nowrap=name == "when") for name in names]
 
 
+_TOLD = ("id", "created_unix_ms", "budget_nano")  # in other columns, or as another field
+_NOTHING: tuple[object, ...] = ([], {}, None, "")
+
+
 def _row(scene: Scene, found: dict[str, Any]) -> dict[str, Any]:
     noun = scene.t.word("noun", found["noun"])
     return cells.row(
@@ -75,8 +79,10 @@ def _row(scene: Scene, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Return a diff in a line: `budget: "5" → "10"`."""
+    """Return a diff in a line: `budget: "5" → "10"`; of what is new, what it says of itself."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if not before:
+        names = [name for name in names if name not in _TOLD and after[name] not in _NOTHING]
     parts = [
         f"{name}: {_shown(before[name])} → {_shown(after.get(name))}"
         if name in before

@@ -21,10 +21,11 @@ async def build(scene: Scene) -> None:
     call, attempts = found["call"], found["attempts"]
     history = await scene.items("list_prices", model=call["model"], limit=200)
     prices = {each["version"]: each for each in history}
+    key = await _key_name(scene, call["key"])
 
     above = ((t("nav.calls"), "/calls"),)
     with frame(scene, Place("calls", t("call.title"), call["request_id"], above)):
-        Tiles(t("call.title"), _tiles(scene, call))
+        Tiles(t("call.title"), _tiles(scene, call, key))
         with panel(t("call.timeline"), t("call.timeline_note")):
             Spans(t("call.timeline"), view.spans(t, attempts))
             _legend(scene)
@@ -61,13 +62,23 @@ async def _found(scene: Scene, request_id: str) -> dict[str, Any]:
 _WORDS = ("calls.outcome", "calls.model", "calls.account")  # not figures
 
 
-def _tiles(scene: Scene, call: dict[str, Any]) -> list[dict[str, str]]:
+async def _key_name(scene: Scene, key: str) -> str:
+    """Return what people call a key; its id, where it is none of ours."""
+    try:
+        return str((await scene.do("get_key", path={"key": key}))["name"])
+    except AdminError as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        return key
+
+
+def _tiles(scene: Scene, call: dict[str, Any], key: str) -> list[dict[str, str]]:
     t = scene.t
     whole = call["uncached"] + call["cached"] + call["created"]
     affinity = t.word("affinity", call["affinity"]) if call["affinity"] else formats.NOTHING
     figures = (
         ("calls.outcome", t.word("outcome", call["outcome"]), call["code"]),
-        ("calls.model", call["model"], t("call.by", key=call["key"], tenant=call["tenant"])),
+        ("calls.model", call["model"], t("call.by", key=key, tenant=call["tenant"])),
         ("calls.account", call["account"], affinity),
         (
             "calls.cached",

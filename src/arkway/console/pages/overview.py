@@ -7,9 +7,11 @@ from nicegui import ui
 
 from arkway.console import formats
 from arkway.console.live import Picture
+from arkway.console.pages.keys import used_by_key
 from arkway.console.scene import Scene
 from arkway.console.shell import Place, frame
 from arkway.console.views import calls as calls_view
+from arkway.console.views import keys as keys_view
 from arkway.console.views import overview as view
 from arkway.console.widgets import Grid, Tiles, box, chart, link, panel, words
 
@@ -24,6 +26,7 @@ class _Page:
         self.t = scene.t
         self.accounts: Documents = ()
         self.keys: Documents = ()
+        self.spent: list[tuple[str, float]] = []
         self.today: Documents = ()
         self.prices: dict[str, dict[str, Any]] = {}
         self.names: dict[str, str] = {}
@@ -34,6 +37,8 @@ class _Page:
         scene, picture = self.scene, self.scene.feed.picture
         self.accounts = await scene.items("list_accounts", limit=200)
         self.keys = await scene.items("list_keys", limit=200, revoked=True)
+        if any(each["budget_nano"] for each in self.keys):
+            self.spent = keys_view.nearly_spent(self.keys, await used_by_key(scene))
         self.names = {each["id"]: each["name"] for each in self.keys}
         priced = await scene.items("list_prices", limit=200)
         self.prices = {each["model"]: each for each in priced}
@@ -89,7 +94,7 @@ class _Page:
         self.errors.show(rows)
         self.errors.set_visibility(bool(rows))
         self.none.set_visibility(not rows)
-        self._attend(view.attention(t, new.now, self.accounts, self.keys))
+        self._attend(view.attention(t, new.now, self.accounts, self.keys, self.spent))
 
     def _attend(self, wanted: list[tuple[str, str, str, str]]) -> None:
         if self.attention == wanted:

@@ -12,6 +12,7 @@ from arkway.console.texts import Texts
 
 Document = Mapping[str, Any]
 LIMITS = ("requests_per_min", "tokens_per_min", "concurrency", "total_tokens")
+NEARLY = 0.8  # of a budget: the gateway's log warns from there on, too
 PERIODS = ("day", "month", "total")
 
 
@@ -89,6 +90,21 @@ def budget(t: Texts, key: Document, used: Document) -> Cell:
     shown = f"{formats.money(spent)} / {formats.money(limit)}"
     period = t(f"within.{key['budget_period']}")
     return cells.meters([cells.meter(t("keys.budget"), spent, limit, shown, period)])
+
+
+def nearly_spent(
+    keys: Iterable[Document], used: Mapping[str, Mapping[str, Document]]
+) -> list[tuple[str, float]]:
+    """Return the keys in use whose budget is nearly gone, and how much of it is; worst first.
+
+    Shapes:  used: period -> key's id -> usage in it.
+    """
+    found = []
+    for key in keys:
+        if key["budget_nano"] and key["enabled"] and not key["revoked_unix_ms"]:
+            spent = used[key["budget_period"]].get(key["id"], {}).get("cost_nano", 0)
+            found.append((str(key["name"]), spent / key["budget_nano"]))
+    return sorted((each for each in found if each[1] >= NEARLY), key=lambda each: -each[1])
 
 
 def limits(t: Texts, key: Document) -> str:

@@ -191,9 +191,13 @@ def call_rows(t: Texts, picture: Picture, names: Mapping[str, str]) -> list[Row]
 
 
 def attention(
-    t: Texts, now: Live, accounts: Sequence[Document], keys: Sequence[Document]
+    t: Texts,
+    now: Live,
+    accounts: Sequence[Document],
+    keys: Sequence[Document],
+    spent: Sequence[tuple[str, float]] = (),
 ) -> list[tuple[str, str, str, str]]:
-    """Return what needs somebody. Shapes: tone, title, detail, path."""
+    """Return what needs somebody. Shapes: tone, title, detail, path; spent: `keys.nearly_spent`."""
     found: list[tuple[str, str, str, str]] = []
     if now.source != "none" and now.state == "unreachable":
         found.append(("bad", t("attention.unreachable"), t("attention.unreachable_what"), ""))
@@ -201,6 +205,10 @@ def attention(
         found.append(("warn", t.word("attention", what), detail, "/accounts"))
     if not accounts:
         found.append(("", t("attention.no_accounts"), t("attention.no_accounts_what"), "/accounts"))
+    if spent:
+        shown = [f"{name} {formats.share(part)}" for name, part in spent[:8]]
+        tone = formats.tone_of_share(spent[0][1])
+        found.append((tone, t("attention.budgets"), ", ".join(shown), "/keys"))
     draining = [str(each["name"]) for each in accounts if each["is_draining"] and each["enabled"]]
     if draining:
         found.append(("", t("attention.draining"), ", ".join(draining[:8]), "/accounts"))
