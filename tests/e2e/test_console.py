@@ -96,6 +96,8 @@ def test_an_account_is_tested(place):
         tab.button("Test", "dialog")
         tab.see("It answers")
         tab.see("21 input and 7 output tokens")
+        if AXE.exists():
+            assert tab.violations() == []
         asked = place.upstream.log[-1]
         assert (asked.account, asked.json["max_tokens"]) == (0, 1)
         page.get_by_role("link", name="Its story").click()

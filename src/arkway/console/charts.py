@@ -74,7 +74,7 @@ def _frame(labels: Sequence[str], series: list[dict[str, Any]], *, gap: bool) ->
         "animation": False,
         "grid": {
             "left": 4,
-            "right": 8,
+            "right": 8 if gap else 26,  # half a time of day: the last label is centred on its point
             "top": 34 if len(series) > 1 else 12,
             "bottom": 2,
             "containLabel": True,
@@ -108,8 +108,7 @@ def _frame(labels: Sequence[str], series: list[dict[str, Any]], *, gap: bool) ->
             "axisLabel": {
                 **_FONT,
                 "hideOverlap": True,
-                "alignMinLabel": None if gap else "left",  # else they stick out, and are cut
-                "alignMaxLabel": None if gap else "right",
+                "alignMinLabel": None if gap else "left",  # else it sticks out, and is cut
             },
         },
         "yAxis": {

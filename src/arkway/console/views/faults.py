@@ -42,7 +42,7 @@ def rows(t: Texts, now: Live) -> list[Row]:
             [
                 cells.text(each.account, strong=True),
                 cells.code(each.code),
-                cells.text(t.word("fault", each.error_class), each.error_class),
+                cells.text(t.word("fault", each.error_class), each.error_class, wrap=True),
                 cells.text(formats.count(each.hour)),
                 cells.text(formats.count(each.day)),
             ],
