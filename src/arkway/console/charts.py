@@ -72,13 +72,7 @@ def _line(name: str, values: Sequence[float | None], at: int, is_area: bool) -> 
 def _frame(labels: Sequence[str], series: list[dict[str, Any]], *, gap: bool) -> dict[str, Any]:
     return {
         "animation": False,
-        "grid": {
-            "left": 4,
-            "right": 8 if gap else 26,  # half a time of day: the last label is centred on its point
-            "top": 34 if len(series) > 1 else 12,
-            "bottom": 2,
-            "containLabel": True,
-        },
+        "grid": _edges(is_many=len(series) > 1, gap=gap),
         "legend": {
             "show": len(series) > 1,
             "top": 0,
@@ -119,4 +113,17 @@ def _frame(labels: Sequence[str], series: list[dict[str, Any]], *, gap: bool) ->
             "axisLabel": _FONT,
         },
         "series": series,
+    }
+
+
+def _edges(*, is_many: bool, gap: bool) -> dict[str, Any]:
+    """Return how far a chart stands from its box; a legend needs room above."""
+    # Half a time of day: a line's last label is centred on its point, and would be cut.
+    right = 8 if gap else 26
+    return {
+        "left": 4,
+        "right": right,
+        "top": 34 if is_many else 12,
+        "bottom": 2,
+        "containLabel": True,
     }
