@@ -230,6 +230,29 @@ def fail(lab, **fields):
     lab.plane.on_attempt_failed(exchange, target, failure, fields.get("ejected"))
 
 
+@pytest.mark.parametrize(
+    ("ending", "is_stale", "counted"),
+    [
+        (Ending.REFUSED, False, 1),
+        (Ending.AMBIGUOUS, False, 1),
+        (Ending.AMBIGUOUS, True, 0),
+        (Ending.ABORTED, False, 0),
+        (Ending.HEDGE_LOST, False, 0),
+    ],
+)
+def test_what_an_account_did_wrong_is_counted_and_what_we_did_is_not(
+    lab, ending, is_stale, counted
+):
+    error = UpstreamError("m")
+    failure = AttemptFailed(ending, ErrorClass.TRANSIENT, error, "r", is_stale=is_stale)
+    failure.upstream_code = "InternalServiceError.Unknown"
+    exchange = type("Exchange", (), {"request_id": "id-9"})()
+    lab.plane.on_attempt_failed(exchange, type("Target", (), {"account": ONE})(), failure, None)
+
+    found = lab.plane.faults.of(["one"], lab.plane.time())["one"]
+    assert [(each.code, each.hour) for each in found] == [("InternalServiceError", 1)][:counted]
+
+
 def test_a_failed_attempt_is_one_event(lab):
     fail(lab)
 

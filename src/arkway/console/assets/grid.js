@@ -1,4 +1,5 @@
-// A table; on a telephone, one with buttons is a card a line (its roles stay). Cells are what `arkway.console.cells` makes; every text is interpolated, so none is markup.
+// A table. On a telephone one with buttons is a card a line; the roles say that it still is a table.
+// Cells are what `arkway.console.cells` makes; every text is interpolated, so none is markup.
 const Cell = {
   props: { cell: Object },
   template: `
