@@ -89,9 +89,7 @@ class _DocsWriter:
             # The gateway gives up when the reader's page has: nothing is paid for in vain.
             "x-stainless-read-timeout": f"{WRITE_LIMIT_S:g}",
         }
-        wire = http.client.HTTPConnection(
-            dialled(server.host), server.port, timeout=WRITE_LIMIT_S
-        )
+        wire = http.client.HTTPConnection(dialled(server.host), server.port, timeout=WRITE_LIMIT_S)
         try:
             with closing(wire):
                 wire.request("POST", "/v1/chat/completions", msgspec.json.encode(body), headers)

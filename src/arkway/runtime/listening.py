@@ -1,9 +1,11 @@
-"""How do the settings become a listener? Bounds and clocks of the public port."""
+"""How do the settings become bounds and clocks? Of the public port, of calls, and of upstreams."""
 
 from arkway.control.config import Config
 from arkway.listener.reader import ReaderLimits
 from arkway.listener.server_io import Front, Listener, ListenerTimeouts
+from arkway.upstream.accounts_io import UpstreamLimits
 from arkway.wire.outbox import Outbox
+from arkway.work import PipelineLimits
 
 
 def listener_of(config: Config, front: Front, outbox: Outbox) -> Listener:
@@ -27,4 +29,24 @@ def listener_of(config: Config, front: Front, outbox: Outbox) -> Listener:
         outbox,
         max_connections=config.server.max_connections,
         max_buffered_body_bytes=limits.max_buffered_body_bytes,
+    )
+
+
+def upstream_limits(config: Config) -> UpstreamLimits:
+    """Return what bounds connections to upstreams, and answers."""
+    return UpstreamLimits(
+        max_connections=config.upstream.max_connections,
+        idle_connections=config.upstream.idle_connections,
+        idle_s=config.upstream.idle_s,
+        max_answer_bytes=config.limits.max_answer_bytes,
+    )
+
+
+def pipeline_limits(config: Config) -> PipelineLimits:
+    """Return what bounds calls."""
+    return PipelineLimits(
+        max_in_flight=config.limits.max_in_flight,
+        max_choices=config.limits.max_choices,
+        max_attempts=config.upstream.max_attempts,
+        max_event_bytes=config.limits.max_event_bytes,
     )

@@ -40,7 +40,7 @@ from arkway.model.ids import AccountId
 from arkway.routing.pool import Pool
 from arkway.runtime.control_supervise import ControlProcess, beside
 from arkway.runtime.ledger_reader_io import LedgerReader
-from arkway.runtime.listening import listener_of
+from arkway.runtime.listening import listener_of, pipeline_limits, upstream_limits
 from arkway.runtime.observe_io import Observer
 from arkway.runtime.ops_io import OpsConnection
 from arkway.runtime.plane import WorkerPlane
@@ -52,9 +52,8 @@ from arkway.store.secret_io import gateway_secrets
 from arkway.store.version import StoreRefused
 from arkway.telemetry.log_io import Log
 from arkway.telemetry.otel_io import OtelMissing
-from arkway.upstream.accounts_io import READ_BYTES, Upstream, UpstreamLimits
+from arkway.upstream.accounts_io import READ_BYTES, Upstream
 from arkway.wire.outbox import Outbox
-from arkway.work import PipelineLimits
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
 # Timeouts are judged this often: the shortest sensible one is a tenth of a second.
@@ -178,26 +177,11 @@ class _Gateway:
         secrets = gateway_secrets(home, os.environ)
         read_buffer = memoryview(bytearray(READ_BYTES))
         outbox = Outbox(asyncio.get_running_loop().call_soon)
-        upstream = Upstream(
-            UpstreamLimits(
-                max_connections=config.upstream.max_connections,
-                idle_connections=config.upstream.idle_connections,
-                idle_s=config.upstream.idle_s,
-                max_answer_bytes=config.limits.max_answer_bytes,
-            ),
-            read_buffer,
-            f"arkway/{__version__}",
-            outbox,
-        )
+        upstream = Upstream(upstream_limits(config), read_buffer, f"arkway/{__version__}", outbox)
         self._book = book_at(ledger_file(home), asyncio.get_running_loop(), self._on_ledger)
         self._plane = WorkerPlane(
             self._with_local(self._provisioned.snapshot),
-            PipelineLimits(
-                max_in_flight=config.limits.max_in_flight,
-                max_choices=config.limits.max_choices,
-                max_attempts=config.upstream.max_attempts,
-                max_event_bytes=config.limits.max_event_bytes,
-            ),
+            pipeline_limits(config),
             Pool(secrets.affinity, routing_policy(config.routing), random.random),
             upstream,
             self._book,
