@@ -249,6 +249,15 @@ def test_the_lab_simulates_this_gateways_own_calls(place):
         assert tab.wrong == []
 
 
+def test_a_trace_is_taken_from_the_page_that_asked_for_it(place):
+    with place.tab() as tab:
+        page = tab.open("/lab")
+        trace = {"name": "trace.jsonl", "mimeType": "text/plain", "buffer": b"{}\n"}
+        page.locator("input[type=file]").set_input_files(trace)
+        page.get_by_text("It is here. Choose it as the traffic").wait_for()
+        assert tab.wrong == []
+
+
 def test_what_people_and_upstreams_write_is_shown_as_text(place):
     assert len(STRINGS) == 40
     for number, text in enumerate(STRINGS):

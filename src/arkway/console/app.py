@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, quote
 
 import anyio
 import anyio.to_thread
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,11 +31,16 @@ from arkway.console.texts import Texts
 from arkway.console.traces import MAX_BYTES
 from arkway.console.visitor import admitted, threads
 from arkway.control.admin.api import AdminApi
+from arkway.control.admin.credentials import check_csrf, check_origin
+from arkway.control.admin.errors import AdminError
 
 ASSETS = Path(__file__).with_name("assets")
 _KEPT = "public, max-age=86400"  # the version is in their address
-_SOCKET = "/_nicegui_ws/"
+_SOCKETS = "/_nicegui_ws/"
+_SOCKET = _SOCKETS + "socket.io/"
 _FILES = "/_nicegui/"
+# What needs no session: these paths, and what is below those that end with a slash.
+OPEN = ("/login", "/favicon.ico", "/console/", _FILES)
 MISSING = (
     "The console is not installed: pip install 'arkway[console]'. The admin API is at /admin/v1.\n"
 )
@@ -87,18 +93,22 @@ class Console:
     async def _gate(self, scope: Scope) -> ASGIApp | None:
         """Return an answer of ours; None: it is for NiceGUI."""
         path = scope["path"]
-        if path == "/login":
-            return _login(scope)
-        if path.startswith("/console/"):
-            return _Kept(self._files, "/console")
-        if path.startswith(_SOCKET):
+        if path.startswith(_SOCKETS):
             return Response(status_code=404)  # WebSockets alone: no polling
-        if path == "/favicon.ico" or path.startswith(_FILES):
-            return None if scope["method"] in ("GET", "HEAD") else Response(status_code=405)
+        if is_open(path):
+            return self._open(scope)
         if await self._admit(scope) is None:
             return _to_login(scope)
         await self._ready()
         return _known(scope)
+
+    def _open(self, scope: Scope) -> ASGIApp | None:
+        """Return the answer to what needs no session; None: NiceGUI has it."""
+        if scope["path"] == "/login":
+            return _login(scope)
+        if scope["path"].startswith("/console/"):
+            return _Kept(self._files, "/console")
+        return None if scope["method"] in ("GET", "HEAD") else Response(status_code=405)
 
     async def _admit(self, scope: Scope) -> Any:
         headers, is_https = scope["headers"], scope["state"]["is_https"]
@@ -109,7 +119,7 @@ class Console:
         return found
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_for_us = scope["path"].startswith(_SOCKET)
+        is_for_us = scope["path"] == _SOCKET
         if not is_for_us or await self._admit(scope) is None:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
@@ -133,6 +143,11 @@ class Console:
             self._inner = server.APPLICATION
 
 
+def is_open(path: str) -> bool:
+    """Return whether `path` is one of OPEN."""
+    return any(path == each or (each[-1] == "/" and path.startswith(each)) for each in OPEN)
+
+
 class _Kept:
     """Files of ours, which a browser may keep."""
 
@@ -150,7 +165,10 @@ class _Kept:
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self._files(inner, receive, kept)
+        try:
+            await self._files(inner, receive, kept)
+        except HTTPException as missing:  # nothing above this turns one into its answer
+            await Response(status_code=missing.status_code)(scope, receive, send)
 
 
 def _import() -> Any:
@@ -163,8 +181,14 @@ def _is_small(scope: Scope) -> bool:
 
 
 def _is_ours(scope: Scope) -> bool:
-    origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
-    return origins == [scope["state"]["origin"]]
+    """Return whether a page of this session sent it, by the rules of the admin API's changes."""
+    headers, state = scope["headers"], scope["state"]
+    try:
+        check_origin(headers, state["origin"], is_required=True)
+        check_csrf(headers, state["principal"].csrf)
+    except AdminError:
+        return False
+    return True
 
 
 def _login(scope: Scope) -> Response:

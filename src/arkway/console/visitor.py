@@ -76,8 +76,12 @@ class Visitor:
 
 
 def admitted(api: AdminApi, headers: Headers, *, is_https: bool) -> Principal | None:
-    """Return who sent these headers; None: they have to log in. Blocks: for a thread."""
+    """Return whose session these headers carry; None: they have to log in. Blocks: for a thread.
+
+    Pages are for browsers: a token in a header is for programs, and opens none.
+    """
     try:
-        return api.authenticate(headers, is_https=is_https)
+        found = api.authenticate(headers, is_https=is_https)
     except AdminError:
         return None
+    return found if found.session is not None else None

@@ -5,6 +5,7 @@ those of `OPEN`, which are there only where the operator wants them.
 Paths match byte for byte: no decoding, no dot segments, no trailing slashes.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -38,8 +39,19 @@ _EXACT = {
     b"/v1/models": (_GET, Route(Endpoint.LIST_MODELS)),
     b"/v1/usage": (_GET, Route(Endpoint.GET_USAGE)),
 }
-_MODEL_PREFIX = b"/v1/models/"
 DOCUMENTATION = b"/docs"
+# Routes with an argument: how it is written, what it is (group 1 is the argument), what it does.
+_LONGER = (
+    ("/v1/models/*", re.compile(rb"/v1/models/([^/]+)"), _GET, Endpoint.GET_MODEL),
+    ("/docs/*", re.compile(rb"/docs(|/.*)", re.DOTALL), _READ, Endpoint.DOCUMENTATION),
+)
+
+
+def listed() -> list[tuple[str, str]]:
+    """Return the method and path of every route; `*` stands for an argument."""
+    found = [(methods, path.decode()) for path, (methods, _) in _EXACT.items()]
+    found += [(methods, written) for written, _, methods, _ in _LONGER]
+    return [(method.decode(), path) for methods, path in found for method in methods]
 
 
 def match(method: bytes, path: bytes, *, has_documentation: bool = False) -> Route:
@@ -63,12 +75,10 @@ def match(method: bytes, path: bytes, *, has_documentation: bool = False) -> Rou
 def _with_argument(
     path: bytes, *, has_documentation: bool
 ) -> tuple[tuple[bytes, ...], Route] | None:
-    if path.startswith(_MODEL_PREFIX) and len(path) > len(_MODEL_PREFIX):
-        argument = path[len(_MODEL_PREFIX) :]
-        if b"/" not in argument:
-            return _GET, Route(Endpoint.GET_MODEL, argument.decode("latin-1"))
-    if has_documentation and (path == DOCUMENTATION or path.startswith(DOCUMENTATION + b"/")):
-        return _READ, Route(Endpoint.DOCUMENTATION, path[len(DOCUMENTATION) :].decode("latin-1"))
+    for _, pattern, methods, endpoint in _LONGER:
+        found = pattern.fullmatch(path)
+        if found and (has_documentation or endpoint is not Endpoint.DOCUMENTATION):
+            return methods, Route(endpoint, found[1].decode("latin-1"))
     return None
 
 

@@ -81,8 +81,9 @@ def test_the_login_needs_nothing_of_nicegui(lab):
     assert b'data-target="/"' in sent[1]["body"]
     sent = ask(app.Console(lab.api), "/console/console.css")
     assert (status(sent), headers(sent)["cache-control"]) == (200, "public, max-age=86400")
-    with pytest.raises(Exception, match="404"):
-        ask(app.Console(lab.api), "/console/../texts.toml")
+    for path in ("/console/../texts.toml", "/console/none", "/console/"):
+        assert status(ask(app.Console(lab.api), path)) == 404
+    assert status(ask(app.Console(lab.api), "/console/console.css", method="POST")) == 405
 
 
 def test_without_the_extra_it_says_so_and_the_rest_works(lab, monkeypatch):

@@ -2,7 +2,7 @@
 let made = 0;
 
 export default {
-  props: { label: String, url: String, accept: String, maxBytes: Number, sentText: String, tooLargeText: String, failedText: String },
+  props: { label: String, url: String, csrf: String, accept: String, maxBytes: Number, sentText: String, tooLargeText: String, failedText: String },
   data: () => ({ id: `file-${++made}`, said: "" }),
   methods: {
     async send(event) {
@@ -13,7 +13,7 @@ export default {
         return;
       }
       try {
-        const headers = { "content-type": "application/octet-stream" };
+        const headers = { "content-type": "application/octet-stream", "x-csrf-token": this.csrf };
         const answer = await fetch(this.url, { method: "POST", headers, body: file });
         this.said = answer.ok ? this.sentText : `${this.failedText} (${answer.status})`;
       } catch {

@@ -112,7 +112,7 @@ class _Lab:
 
 
 async def upload(request: Request) -> Response:
-    """Keep a trace for its page. The gate has seen to session, origin and declared size."""
+    """Keep a trace for its page. The gate has seen to session, CSRF, origin and size."""
     if not request.state.principal.role.covers(Role.OPERATOR):
         return Response(status_code=403)
     content = b"".join([part async for part in request.stream()])
@@ -171,6 +171,7 @@ async def build(scene: Scene) -> None:
             File(
                 t("lab.upload"),
                 f"{UPLOAD}?{urlencode({'name': lab.name})}",
+                csrf=scene.visitor.principal.csrf,
                 accept=".jsonl,.json,.csv,.txt",
                 maxBytes=traces.MAX_BYTES,
                 sentText=t("lab.have"),
