@@ -59,7 +59,7 @@ def test_an_idle_gateway_stops_at_once_and_well(upstream, sign):
             gateway.process.send_signal(sign)
             assert gateway.wait_exit(within_s=3) == 0
             assert idle.is_closed()
-        assert "Traceback" not in gateway.stderr()
+        assert gateway.unhandled() == ""
 
 
 def test_sigterm_lets_streams_and_plain_answers_finish(upstream):
@@ -81,7 +81,7 @@ def test_sigterm_lets_streams_and_plain_answers_finish(upstream):
             assert one.is_closed()
             assert two.is_closed()
         assert gateway.wait_exit(within_s=3) == 0
-        assert "Traceback" not in gateway.stderr()
+        assert gateway.unhandled() == ""
 
     texts = [frame.json()["choices"][0]["delta"] for frame in [*early, *rest][:-1]]
     assert texts == [{"role": "assistant", "content": ""}, {"content": "a"}, {"content": "b"}, {}]
@@ -121,7 +121,7 @@ def test_sigint_twice_stops_at_once(upstream):
             gateway.process.send_signal(signal.SIGINT)
             gateway.wait_exit(within_s=3)
             took_s = time.monotonic() - started_s
-        assert "Traceback" not in gateway.stderr()
+        assert gateway.unhandled() == ""
 
     assert took_s < 1
     assert upstream.only(prompt).peer_left.wait(2)

@@ -45,6 +45,7 @@ class Tab:
     def __init__(self, opened: Any, url: str, look: str = "en.light") -> None:
         self.url = url
         self.wrong: list[str] = []  # what the page said, and whom else it asked
+        self.frames: list[bytes] = []  # what came over its WebSockets
         self.context = opened.new_context(viewport={"width": 1360, "height": 900})
         self.context.set_default_timeout(TEXT_LIMIT_MS)
         self.context.add_cookies([{"name": "arkway_console", "value": look, "url": url}])
@@ -53,6 +54,7 @@ class Tab:
         self.context.on("weberror", lambda error: self.wrong.append(f"crash: {error.error}"))
         self.page = self.context.new_page()
         self.page.on("dialog", self._dialog)
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._came))
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +70,9 @@ class Tab:
     def _said(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.wrong.append(f"{message.type}: {message.text[:300]}")
+
+    def _came(self, frame: str | bytes) -> None:
+        self.frames.append(frame.encode() if isinstance(frame, str) else frame)
 
     def _dialog(self, dialog: Any) -> None:
         self.wrong.append(f"a script ran: {dialog.message}")

@@ -220,15 +220,21 @@ class Gateway:
         return f"--- stdout\n{self.stdout()[-2000:]}\n--- stderr\n{self.stderr()[-6000:]}"
 
     def unhandled(self) -> str:
-        """Return what was logged from the first traceback on that no earlier call returned."""
+        """Return what was logged from the first crash on that no earlier call returned."""
         text = self.stderr()
-        found = text.find("Traceback", self._looked_at)
+        signs = ("Traceback", '"event":"unhandled"')
+        places = [at for sign in signs if (at := text.find(sign, self._looked_at)) >= 0]
+        found = min(places, default=-1)
         self._looked_at = len(text)
         return text[max(0, found - 200) : found + 2000] if found >= 0 else ""
 
     def resident_bytes(self) -> int:
         """Return the resident set of the process and its children."""
-        return sum(_resident_bytes(pid) for pid in _family(self.process.pid))
+        return sum(_resident_bytes(pid) for pid in self.family())
+
+    def family(self) -> list[int]:
+        """Return the process and its descendants."""
+        return _family(self.process.pid)
 
     def ops(self, path: str) -> int | None:
         """Return the status of a GET on the ops port; None when nobody answers."""

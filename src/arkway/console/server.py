@@ -1,6 +1,5 @@
 """NiceGUI, set up: its one application of this process, with our pages on it."""
 
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,16 +10,15 @@ from nicegui import ui
 from arkway.console.feed_io import Feed
 from arkway.console.pages import register
 from arkway.control.admin.api import AdminApi
-from arkway.telemetry.log_io import Log
+from arkway.telemetry.log_io import Log, where_of
 
 _BRAND = {"primary": "#0b6e69", "negative": "#b3261e", "positive": "#17713a", "warning": "#8a5200"}
 
 
 def _tell(error: Exception) -> None:
     """Log a fault of a page as the guard logs one of a request: what and where, no values."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
-    Log("error", "json").event("error", "console_error", kind=type(error).__name__, where=where)
+    kind, where = type(error).__name__, where_of(error)
+    Log("error", "json").event("error", "console_error", kind=kind, where=where)
 
 
 APPLICATION = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -28,6 +28,7 @@ from arkway.runtime.control_app import application
 from arkway.runtime.control_supervise import ControlOptions, bind, bind_problem, decode
 from arkway.store.engine import open_store
 from arkway.store.version import StoreRefused
+from arkway.telemetry.foreign_io import adopt
 from arkway.telemetry.log_io import Log
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
@@ -61,6 +62,7 @@ def _serve(options: ControlOptions, loaded: Loaded) -> int:
     assert loaded.config is not None, "checked by the caller"
     config = loaded.config
     log = Log(config.log.level, config.log.format)
+    adopt(log)
     store = open_store(open_home(options.home), os.environ)
     if options.descriptor is not None:
         listening = socket.socket(fileno=options.descriptor)
@@ -101,6 +103,7 @@ class _Server(uvicorn.Server):
 
     is_child = False
     idle_s = 0.0  # 0: it never rests
+    _was_signalled = False
     _busy_s = 0.0  # when there was a connection last
 
     async def on_tick(self, counter: int) -> bool:
@@ -119,16 +122,19 @@ class _Server(uvicorn.Server):
         """Stop at SIGTERM and SIGINT; as a child, when the gateway has gone."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, self._signalled)
         if self.is_child:
-            loop.add_reader(sys.stdin.fileno(), self._stop)  # it only ever ends
+            loop.add_reader(sys.stdin.fileno(), self._left_alone)  # it only ever ends
         yield
 
-    def _stop(self) -> None:
-        self.force_exit = self.should_exit
+    def _signalled(self) -> None:
+        self.force_exit, self._was_signalled = self._was_signalled, True
         self.should_exit = True
-        if self.is_child:
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+
+    def _left_alone(self) -> None:
+        """The gateway ends, or has ended; it also sends a signal if it can."""
+        self.should_exit = True
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
 
 
 def _welcome(home: Path, host: str, port: int, token: str | None) -> None:

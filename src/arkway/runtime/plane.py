@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-import traceback
 from collections import Counter
 from collections.abc import Coroutine
 from math import inf
@@ -37,7 +36,7 @@ from arkway.telemetry.events import (
 )
 from arkway.telemetry.faults import Faults
 from arkway.telemetry.framing import kind_of
-from arkway.telemetry.log_io import Log
+from arkway.telemetry.log_io import Log, where_of
 from arkway.telemetry.meter import Meter
 from arkway.telemetry.spans import trace_lines
 from arkway.upstream.accounts_io import Upstream
@@ -244,8 +243,6 @@ class WorkerPlane:
 
     def on_crash(self, exchange: Exchange, error: BaseException) -> None:
         """Answer a crash of our own; where it happened goes to the log, its text does not."""
-        frames = traceback.extract_tb(error.__traceback__)
-        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
         self.count("internal_error")
         self.meter.on_error(500, InternalError.code, "")
         self.log.event(
@@ -253,7 +250,7 @@ class WorkerPlane:
             "internal_error",
             request_id=exchange.request_id,
             kind=type(error).__name__,
-            where=where,
+            where=where_of(error),
         )
         exchange.fail(InternalError("The gateway failed on this request; it has been logged."))
 

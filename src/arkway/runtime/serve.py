@@ -50,6 +50,7 @@ from arkway.runtime.welcome import welcome
 from arkway.store.problems import Problem
 from arkway.store.secret_io import gateway_secrets
 from arkway.store.version import StoreRefused
+from arkway.telemetry.foreign_io import adopt
 from arkway.telemetry.log_io import Log
 from arkway.telemetry.otel_io import OtelMissing
 from arkway.upstream.accounts_io import READ_BYTES, Upstream
@@ -112,6 +113,7 @@ class _Gateway:
         self._config: Config = provisioned.config
         self._first_key = first_key
         self._log = Log(self._config.log.level, self._config.log.format)
+        adopt(self._log)
         self._local: LocalModels | None = None
         self._local_accounts: tuple[AccountSpec, ...] = ()
         self._ops: asyncio.Server | None = None

@@ -6,11 +6,13 @@ text, a header or a body. A `Secret` shows as `***`.
 
 import sys
 import time
+import traceback
 from typing import TextIO
 
 import msgspec
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_FRAMES = 6
 Field = str | int | float | bool | None
 
 
@@ -46,6 +48,12 @@ class Log:
             self._stream.flush()
         except (OSError, ValueError):
             pass
+
+
+def where_of(error: BaseException) -> str:
+    """Return the innermost functions that an error came through; none of its words or values."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
 
 
 def _shown(value: Field) -> str:

@@ -8,7 +8,6 @@ machine (DNS rebinding) is refused here, before anything is looked at.
 import os
 import re
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from arkway.control.admin.api import error_response
 from arkway.control.admin.errors import AdminError
 from arkway.model.ids import BLOCK_BYTES, uuid7_head, uuid7_tails
-from arkway.telemetry.log_io import Log
+from arkway.telemetry.log_io import Log, where_of
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]{1,253}?)\.?(?::([0-9]{1,5}))?")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -118,9 +117,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _tell(self, error: Exception, request_id: str) -> None:
-        frames = traceback.extract_tb(error.__traceback__)
-        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
-        kind = type(error).__name__
+        kind, where = type(error).__name__, where_of(error)
         self._log.event("error", "control_error", request_id=request_id, kind=kind, where=where)
 
 
