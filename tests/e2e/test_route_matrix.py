@@ -33,8 +33,8 @@ FOREIGN = "https://evil.example"
 VERSION = routers.nicegui_version()
 # What stands for a route's parameters: something that is there, where a page shows it.
 SAMPLES = {
-    "{key}": "test", "{call}": "none", "VERSION": VERSION, "_ws/*": "_ws/socket.io/", "*": MODEL,
-    "{path:path}": "keys",
+    "{key}": "test", "{call}": "none", "VERSION": VERSION, "_ws/*": "_ws/socket.io/",
+    "docs/*": "docs/keys_and_budgets", "*": MODEL, "{path:path}": "keys",
 }  # fmt: skip
 
 
@@ -45,7 +45,11 @@ class Place:
         self.port = free_port()
         upstream = stack.enter_context(Upstream(1))
         account = {"name": "a", "dialect": "openai", "base_url": upstream.base_url(0)}
-        settings = {"accounts": [account], "control": {"port": self.port}}
+        settings = {
+            "accounts": [account],
+            "control": {"port": self.port},
+            "server": {"docs": True},
+        }
         self.gateway = stack.enter_context(Gateway(settings))
         wait_admin(self.port, self.gateway.is_running)
         self.first = (self.gateway.home / "first-admin-token").read_text().strip()
@@ -271,9 +275,9 @@ def test_a_route_that_is_added_anywhere_is_seen(monkeypatch, tmp_path):
     from arkway.runtime import control_app
 
     added = Route("/added", lambda _: None)
-    monkeypatch.setitem(routes._EXACT, b"/v1/added", (b"GET", None))
+    monkeypatch.setitem(routes._EXACT, b"/v1/added", ((b"GET",), None))
     monkeypatch.setattr(pages.router, "routes", [*pages.router.routes, added])
-    mounted = ("/more", lambda _: Starlette(routes=[added, Mount("/deep", routes=[added])]))
+    mounted = ("/more", lambda *_: Starlette(routes=[added, Mount("/deep", routes=[added])]))
     monkeypatch.setattr(control_app, "MOUNTED", (mounted, *control_app.MOUNTED))
     with AdminLab(tmp_path) as lab:
         guard = application(lab.desk, None)
@@ -302,7 +306,7 @@ def test_the_ops_port_is_open_and_tells_no_secret(place):
 @pytest.mark.parametrize("policy", list(Policy), ids=lambda each: each.name)
 def test_the_control_process_asks_as_each_policy_says(place, policy):
     table = {route: each for route, each in policies.CONTROL.items() if each is policy}
-    assert table or policy is Policy.API_KEY
+    assert table or policy in (Policy.API_KEY, Policy.PROVED)
 
     assert walked(place, place.port, table) == []
     assert "console_error" not in place.gateway.stderr()

@@ -52,8 +52,8 @@ class Tab:
         self.context.on("request", self._asked)
         self.context.on("console", self._said)
         self.context.on("weberror", lambda error: self.wrong.append(f"crash: {error.error}"))
+        self.context.on("dialog", self._dialog)  # of whatever page
         self.page = self.context.new_page()
-        self.page.on("dialog", self._dialog)
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._came))
 
     def __enter__(self) -> Self:

@@ -23,21 +23,25 @@ class Policy(Enum):
     PAGE = "a session, of whatever role; others are sent to the login"
     UPLOAD = "a page of ours, with a session of at least the role operator"
     SOCKET = "a page of ours, with a session of whatever role"
+    PROVED = "the gateway's own processes, by a proof; no credential"
 
 
-OPEN, API_KEY, VIEWER, OPERATOR, ADMIN, OWN_SESSION, PAGE, UPLOAD, SOCKET = Policy
+OPEN, API_KEY, VIEWER, OPERATOR, ADMIN, OWN_SESSION, PAGE, UPLOAD, SOCKET, PROVED = Policy
 
 PUBLIC = {
     "POST /v1/chat/completions": API_KEY,
     "GET /v1/models": API_KEY,
     "GET /v1/models/*": API_KEY,
     "GET /v1/usage": API_KEY,
+    "GET /docs/*": OPEN,  # with `server.docs` alone
+    "HEAD /docs/*": OPEN,
 }
 OPS = {
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
     "GET /status": OPEN,
+    "POST /accounts/test": PROVED,
 }
 CONTROL = {
     "GET /admin/openapi.json": OPEN,
@@ -55,6 +59,8 @@ CONTROL = {
     "GET /admin/v1/accounts/{account}": VIEWER,
     "PATCH /admin/v1/accounts/{account}": ADMIN,
     "DELETE /admin/v1/accounts/{account}": ADMIN,
+    "GET /admin/v1/accounts/{account}/health": VIEWER,
+    "POST /admin/v1/accounts/{account}/test": OPERATOR,
     "POST /admin/v1/accounts/{account}/drain": OPERATOR,
     "POST /admin/v1/accounts/{account}/enable": OPERATOR,
     "GET /admin/v1/models": VIEWER,
@@ -127,7 +133,7 @@ class Shown:
 
 def expected(route: str, policy: Policy, shown: Shown) -> int:
     """Return the status that `shown` gets; REACHED when it is let through."""
-    writes = not route.startswith(("GET ", "SOCKET "))
+    writes = not route.startswith(("GET ", "HEAD ", "SOCKET "))
     has_proof = shown.csrf and shown.origin == "ours"
     match policy:
         case Policy.OPEN:
@@ -138,6 +144,8 @@ def expected(route: str, policy: Policy, shown: Shown) -> int:
             return REACHED if shown.session else 303
         case Policy.SOCKET:
             return REACHED if shown.session and shown.origin == "ours" else 403
+        case Policy.PROVED:
+            return 403
         case Policy.UPLOAD:
             if shown.session is None:
                 return 401

@@ -38,7 +38,8 @@ def ops(port: int) -> list[str]:
     with pytest.raises(HTTPError) as answer:
         urlopen(f"http://127.0.0.1:{port}/none", timeout=5)
     with answer.value as body:
-        return [f"GET {path}" for path in json.load(body)["paths"]]
+        known = json.load(body)
+    return [f"GET {path}" for path in known["paths"]] + [f"POST {at}" for at in known["actions"]]
 
 
 def control(guard: Any) -> list[str]:

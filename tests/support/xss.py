@@ -1,5 +1,7 @@
 """Forty texts that would run a script where text became markup; each calls `alert`."""
 
+from typing import Any
+
 STRINGS = (
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -42,3 +44,21 @@ STRINGS = (
     "<!--><script>alert(1)</script>-->",
     "&lt;script&gt;alert(1)&lt;/script&gt;",
 )
+
+# What an element would have that one of the strings made. Nothing of ours is built so.
+_BORN = """() => [...document.querySelectorAll("*")].filter((e) => {
+  const runs = (value) => /^[\\s\\0]*javascript:/i.test(value);
+  const names = ["MARQUEE", "EMBED", "OBJECT", "BASE", "IFRAME", "MATH", "AUDIO", "VIDEO", "X"];
+  return names.includes(e.localName.toUpperCase())
+    || [...e.attributes].some((a) => /^on/i.test(a.name) || a.name === "srcdoc"
+        || (["src", "href", "action", "formaction", "data", "content"].includes(a.name)
+            && (runs(a.value) || a.value.includes("javascript:"))))
+    || (e.localName === "script" && e.textContent.trim() === "alert(1)")
+    || (e.localName === "style" && e.textContent.includes("javascript:"))
+    || (e.localName === "img" && e.getAttribute("src") === "x");
+}).map((e) => e.outerHTML.slice(0, 120))"""
+
+
+def born(page: Any) -> list[str]:
+    """Return the elements of a browser's page that a string would have made."""
+    return list(page.evaluate(_BORN))

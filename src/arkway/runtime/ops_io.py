@@ -90,8 +90,7 @@ class OpsConnection(asyncio.Protocol):
         if path in self._actions and self._parser.get_method() == b"POST":
             self._act(self._actions[path])
         elif path not in (b"/healthz", b"/readyz", *pages):
-            paths = ["/healthz", "/readyz", *(page.decode() for page in pages)]
-            self._answer(404, {"status": "unknown path", "paths": paths})
+            self._answer(404, {"status": "unknown path", **self._known()})
         elif self._parser.get_method() != b"GET":
             self._answer(405, {"status": "use GET"})
         elif path in pages:
@@ -103,6 +102,12 @@ class OpsConnection(asyncio.Protocol):
         else:
             is_ready, details = self._readiness()
             self._answer(200 if is_ready else 503, details)
+
+    def _known(self) -> dict[str, object]:
+        """Return what there is to ask for."""
+        paths = ["/healthz", "/readyz", *(page.decode() for page in self._pages)]
+        actions = [action.decode() for action in self._actions]
+        return {"paths": paths, "actions": actions} if actions else {"paths": paths}
 
     def _act(self, action: Action) -> None:
         if self._asked:

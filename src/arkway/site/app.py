@@ -28,6 +28,9 @@ def docs_app(site: Site | None = None, write_answer: WriteAnswer | None = None) 
         query = request.url.query
         if len(query) > MAX_QUERY_BYTES:
             return _response(TOO_LONG, "")
+        if b"%2f" in request.scope.get("raw_path", b"").lower():
+            # No page has one, and the links of one that says so would begin in the wrong folder.
+            return _response(Page(404, pages.TEXT, b"There is no such page.\n"), "")
         accept = request.headers.get("accept", "")
         question = found.question(path, query, accept)
         if question is None:

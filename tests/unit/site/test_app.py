@@ -93,3 +93,10 @@ def test_answers_may_be_written_by_a_model(site):
 
     assert (answer["answer"], answer["written_by"]) == ("A new text, in 24 hours.", "model")
     assert client.get("/keys.md?ask=").status_code == 400
+
+
+def test_an_address_with_an_encoded_slash_is_no_page(client):
+    answer = client.get("keys%2Fx")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/plain")

@@ -7,6 +7,7 @@ import pytest
 from arkway.control.admin.operations import OPERATIONS
 from arkway.store.schema import fields_of
 from support.admin_lab import AdminLab
+from support.ops import Ops
 
 V1 = "/admin/v1"
 NEAR = {"dialect": "openai", "base_url": "http://127.0.0.1:9"}
@@ -24,6 +25,7 @@ CHANGES = {
     "remove_account": ("a", None),
     "drain_account": ("a", None),
     "enable_account": ("drained", None),
+    "test_account": ("a", {}),
     "create_model": ("", {**MODEL, "name": "new"}),
     "edit_model": ("m", {"aliases": ["other"]}),
     "set_price": ("", {"model": "m", "input": "1", "output": "2"}),
@@ -42,7 +44,8 @@ LISTS = [each for each in LISTS if "items" in each.answer.__struct_fields__]
 
 @pytest.fixture
 def filled(tmp_path):
-    with AdminLab(tmp_path) as lab:
+    with Ops() as ops, AdminLab(tmp_path, overrides={"server.ops_port": ops.port}) as lab:
+        ops.key = lab.store.secrets.ops
         for path, body in (
             ("keys", {"name": "k"}),
             ("accounts", {"name": "a", **NEAR, "credential": "canary-credential"}),
