@@ -64,7 +64,6 @@ PAGES = (
 # Makes the processes crash where a request says so: imported by Python at its start.
 CRASHING = f"""
 import sys
-import time
 if "arkway" in sys.orig_argv or "arkway.runtime.control_io" in sys.orig_argv:
     import arkway.pipeline
     import arkway.store.tenants
@@ -118,7 +117,6 @@ class Run:
         self.secrets = dict(GIVEN)
         self.places: dict[str, bytes] = {}
         self.failures = 0
-        self.upstream = upstream
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -299,6 +297,8 @@ class Run:
         for path in PAGES:
             where = path.replace("KEY", self.key_id).replace("CALL", self.call_id)
             source = tab.page.goto(tab.url + where).body()
+            if path == "/":
+                tab.see("Gateway ready")  # came over the WebSocket
             tab.page.wait_for_timeout(400)
             shown = tab.page.content() + tab.page.inner_text("body")
             self.places[f"page: {path}"] = source + shown.encode()

@@ -49,8 +49,10 @@ _LONGER = (
 
 def listed() -> list[tuple[str, str]]:
     """Return the method and path of every route; `*` stands for an argument."""
-    found = [(methods, path.decode()) for path, (methods, _) in _EXACT.items()]
-    found += [(methods, written) for written, _, methods, _ in _LONGER]
+    found: list[tuple[tuple[bytes, ...], str]] = [
+        *((methods, path.decode()) for path, (methods, _) in _EXACT.items()),
+        *((methods, written) for written, _, methods, _ in _LONGER),
+    ]
     return [(method.decode(), path) for methods, path in found for method in methods]
 
 
