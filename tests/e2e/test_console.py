@@ -178,6 +178,21 @@ def test_a_key_is_made_used_limited_and_revoked(place, tmp_path):
         assert tab.wrong == []
 
 
+def test_what_was_done_is_said_on_the_page_that_opens_after_it(place):
+    with place.tab() as tab:
+        page = tab.open("/keys")
+        page.evaluate("document.old = true")
+        tab.button("Add a tenant")
+        tab.fill("Name", "acme", "dialog")
+        tab.button("Add a tenant", "dialog")
+        page.wait_for_function("() => !document.old")
+        tab.see("The tenant acme was added.")
+        tab.open("/keys")
+        page.wait_for_timeout(500)
+        assert page.get_by_text("The tenant acme was added.").count() == 0
+        assert tab.wrong == []
+
+
 def test_the_overview_lives_and_asks_nothing_while_it_is_hidden(place):
     with place.tab() as tab:
         page = tab.open("/")

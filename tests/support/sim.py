@@ -123,7 +123,9 @@ class Sim:
 
     def log(self, *, begun: bool = False) -> list[dict[str, Any]]:
         """Return the lines of its log in order; those of mere beginnings only if asked for."""
-        found = [json.loads(line) for line in (self.home / "log.jsonl").read_text().splitlines()]
+        text = (self.home / "log.jsonl").read_text()
+        whole = text[: text.rfind("\n") + 1]  # a line may be on its way
+        found = [json.loads(line) for line in whole.splitlines()]
         return [line for line in found if begun or line["outcome"] != "begun"]
 
     def wait_log(self, count: int, *, within_s: float = 5.0) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """How do people see and run the gateway? The web console, a part of the control process.
 
-Entry: `app.make(api)`, an ASGI application for `runtime.control_app`. It is an extra: without
+Entry: `app.make(api, log)`, an ASGI application for `runtime.control_app`. It is an extra: without
 NiceGUI installed `app.is_installed()` is False, and `missing.make` says so.
 
 `views/` are pure functions from what the admin API answers to what is shown; `pages/` put that on

@@ -33,6 +33,7 @@ from arkway.console.visitor import admitted, threads
 from arkway.control.admin.api import AdminApi
 from arkway.control.admin.credentials import check_csrf, check_origin
 from arkway.control.admin.errors import AdminError
+from arkway.telemetry.log_io import Log
 
 ASSETS = Path(__file__).with_name("assets")
 _KEPT = "public, max-age=86400"  # the version is in their address
@@ -51,16 +52,16 @@ def is_installed() -> bool:
     return importlib.util.find_spec("nicegui") is not None
 
 
-def make(api: AdminApi) -> ASGIApp:
+def make(api: AdminApi, log: Log) -> ASGIApp:
     """Return the console; for `runtime.control_app.MOUNTED`."""
-    return Console(api) if is_installed() else _missing
+    return Console(api, log) if is_installed() else _missing
 
 
 class Console:
     """The gate, and what is behind it."""
 
-    def __init__(self, api: AdminApi) -> None:
-        self._api = api
+    def __init__(self, api: AdminApi, log: Log) -> None:
+        self._api, self._log = api, log
         self._files = StaticFiles(directory=ASSETS)
         self._inner: ASGIApp | None = None
         self._feed: Any = None
@@ -138,7 +139,7 @@ class Console:
                 return
             os.environ["NICEGUI_STORAGE_PATH"] = os.devnull  # nothing is stored: see ADR 0024
             server = await anyio.to_thread.run_sync(_import)
-            self._feed = server.new_feed(self._api)
+            self._feed = server.new_feed(self._api, self._log)
             await self._stack.enter_async_context(server.running())
             self._inner = server.APPLICATION
 

@@ -17,6 +17,7 @@ import msgspec
 
 from arkway.console import formats, live
 from arkway.console.live import Picture, Point
+from arkway.console.notices import Notices
 from arkway.console.visitor import Visitor, threads
 from arkway.control.admin.api import AdminApi
 from arkway.control.admin.errors import AdminError
@@ -54,6 +55,7 @@ class Feed:
 
     def __init__(self, api: AdminApi) -> None:
         self.picture = Picture()
+        self.notices = Notices()
         self._api = api
         self._subscribers: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None

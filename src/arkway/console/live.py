@@ -60,7 +60,8 @@ class Live(msgspec.Struct, frozen=True):
     version: str = ""
     uptime_s: float = 0.0
     calls_per_s: float = 0.0
-    errors_per_s: float = 0.0
+    errors_per_s: float = 0.0  # given to callers, those of refused requests included
+    refused_per_s: float = 0.0  # requests that never became a call
     input_per_s: float = 0.0
     output_per_s: float = 0.0
     first_token_s: tuple[float | None, float | None, float | None] = (None, None, None)
@@ -95,13 +96,15 @@ class Picture(msgspec.Struct):
 def of_status(status: Mapping[str, Any]) -> Live:
     """Return what `/status` tells."""
     rates, first = _table(status, "rates"), _table(status, "time_to_first_token_s")
+    errors_per_s = _number(rates, "errors_per_s") or 0.0
     return Live(
         source="status",
         state=str(status.get("state", "")),
         version=str(status.get("version", "")),
         uptime_s=_number(status, "uptime_s") or 0.0,
         calls_per_s=_number(rates, "calls_per_s") or 0.0,
-        errors_per_s=_number(rates, "errors_per_s") or 0.0,
+        errors_per_s=errors_per_s,
+        refused_per_s=max(errors_per_s - (_number(rates, "failed_per_s") or 0.0), 0.0),
         input_per_s=_number(rates, "input_tokens_per_s") or 0.0,
         output_per_s=_number(rates, "output_tokens_per_s") or 0.0,
         first_token_s=(_number(first, "p50"), _number(first, "p95"), _number(first, "p99")),

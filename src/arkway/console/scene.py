@@ -1,5 +1,6 @@
 """What has a page to work with? Its visitor, its address, and how it does things and says so."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,6 +16,7 @@ from arkway.store.admin_tokens import Role
 
 LOGIN = "/login"
 _MAX_SAID = 600  # characters of a notice
+_JUST_NOW_S = 1.0  # between saying that something is done and opening the page that shows it
 
 
 class Scene:
@@ -30,6 +32,7 @@ class Scene:
         self.part: Mapping[str, str] = client.request.path_params
         self.query, self.path = where
         self._shows: list[Callable[[Picture], None]] = []
+        self._said: tuple[str, str, float] | None = None  # message, tone, when
 
     def may(self, role: Role) -> bool:
         """Return whether what a role may do is offered."""
@@ -74,6 +77,7 @@ class Scene:
     def say(self, message: str, tone: str = "good") -> None:
         """Show a notice for a while. `message` is shown as text."""
         kinds: dict[str, Any] = {"good": "positive", "bad": "negative", "warn": "warning"}
+        self._said = (message, tone, time.monotonic())
         with self.client:
             ui.notify(
                 message[:_MAX_SAID],
@@ -85,9 +89,22 @@ class Scene:
             )
 
     def go(self, path: str) -> None:
-        """Open another page of ours."""
+        """Open another page of ours; it repeats what was said just now, which nobody could read."""
+        if self._said is not None and time.monotonic() - self._said[2] < _JUST_NOW_S:
+            self.feed.notices.keep(self.visitor.session, *self._said)
         with self.client:
             ui.navigate.to(path)
+
+    def repeat(self) -> None:
+        """Say what was said on the page before this one."""
+        notice = self.feed.notices.take(self.visitor.session, time.monotonic())
+        waiting = [notice] if notice is not None else []  # a page may connect again
+
+        def say() -> None:
+            if waiting:
+                self.say(*waiting.pop())
+
+        self.client.on_connect(say)
 
     def filtering(self, path: str) -> Callable[[dict[str, Any]], None]:
         """Return a handler that opens `path` with a form's values as its query."""

@@ -15,19 +15,12 @@ from arkway.telemetry.log_io import Log, where_of
 _BRAND = {"primary": "#0b6e69", "negative": "#b3261e", "positive": "#17713a", "warning": "#8a5200"}
 
 
-def _tell(error: Exception) -> None:
-    """Log a fault of a page as the guard logs one of a request: what and where, no values."""
-    kind, where = type(error).__name__, where_of(error)
-    Log("error", "json").event("error", "console_error", kind=kind, where=where)
-
-
 APPLICATION = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 nicegui_app.config.socket_io_js_transports = ["websocket"]
 nicegui_app.config.quasar_config = {
     "brand": _BRAND,
     "loadingBar": {"color": "primary", "skipHijack": True},
 }
-nicegui_app.on_exception(_tell)
 register()
 ui.run_with(
     APPLICATION,
@@ -40,8 +33,15 @@ ui.run_with(
 )
 
 
-def new_feed(api: AdminApi) -> Feed:
-    """Return what live pages are fed by."""
+def new_feed(api: AdminApi, log: Log) -> Feed:
+    """Return what live pages are fed by; faults of pages go to `log`. Called once."""
+
+    def tell(error: Exception) -> None:
+        """Log a fault of a page as the guard logs one of a request: what and where, no values."""
+        kind, where = type(error).__name__, where_of(error)
+        log.event("error", "console_error", kind=kind, where=where)
+
+    nicegui_app.on_exception(tell)
     return Feed(api)
 
 

@@ -55,6 +55,7 @@ def frame(scene: Scene, place: Place) -> Element:
     head(scene)
     ui.page_title(f"{place.title} · Arkway")
     link(t("nav.skip"), "#main", "skip")
+    scene.repeat()
     with box("shell"):
         _side(scene, place)
         main = box("main", "main", id="main", tabindex="-1")

@@ -43,6 +43,12 @@ class Visitor:
         self._headers = [(name, value) for name, value in headers if name == b"cookie"]
         self._is_https = is_https
 
+    @property
+    def session(self) -> str:
+        """Return the session's id: no secret, and nobody else's."""
+        assert self.principal.session is not None, "pages are for sessions alone"
+        return self.principal.session.id
+
     def may(self, role: Role) -> bool:
         """Return whether what a role may do is offered; the API decides when it is asked for."""
         return self.principal.role.covers(role)

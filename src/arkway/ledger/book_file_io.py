@@ -131,7 +131,7 @@ class BookFile:
         db = self._db = self._connect(self._path)
         db.text_factory = damaged_or_not
         for pragma in schema.PRAGMAS:
-            db.execute(pragma)
+            db.execute(pragma).fetchall()  # one that has not ended lets nothing commit
         version = _version(db)
         if version is None:
             db.executescript(

@@ -30,14 +30,10 @@ def _documentation(api: AdminApi, log: Log) -> ASGIApp:
     return docs_app(write_answer=docs_writer(api.desk, log))
 
 
-def _console(api: AdminApi, _log: Log) -> ASGIApp:
-    return console.make(api)
-
-
 # Each takes the admin API and returns an application; heavy imports belong inside it.
 MOUNTED: tuple[tuple[str, Callable[[AdminApi, Log], ASGIApp]], ...] = (
     ("/docs", _documentation),
-    ("/", _console),
+    ("/", console.make),
 )
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from arkway.console import app
 from arkway.console.pages import audit
+from arkway.telemetry.log_io import Log
 from support.admin_lab import ORIGIN, AdminLab
 
+LOG = Log("error", "json")
 HOST = ("host", "127.0.0.1:8081")
 
 
@@ -59,39 +61,41 @@ def headers(sent):
 
 @pytest.mark.parametrize("path", ["/", "/keys", "/keys/key_1", "/export/usage.csv", "/no/such"])
 def test_who_has_not_logged_in_is_sent_to_the_login(lab, path):
-    sent = ask(app.Console(lab.api), path, query="a=b")
+    sent = ask(app.Console(lab.api, LOG), path, query="a=b")
     assert status(sent) == 303
     assert headers(sent)["location"] == f"/login?next={path}%3Fa%3Db"
-    assert status(ask(app.Console(lab.api), path, method="POST")) == 401
+    assert status(ask(app.Console(lab.api, LOG), path, method="POST")) == 401
 
 
 def test_nobody_unknown_gets_a_socket_and_nobody_polls(lab):
-    sent = ask(app.Console(lab.api), "/_nicegui_ws/socket.io/", kind="websocket")
+    sent = ask(app.Console(lab.api, LOG), "/_nicegui_ws/socket.io/", kind="websocket")
     assert sent == [{"type": "websocket.close", "code": 1008}]
     cookie = ("cookie", "arkway_session=nonsense")
-    sent = ask(app.Console(lab.api), "/_nicegui_ws/x", kind="websocket", headers=[cookie])
+    sent = ask(app.Console(lab.api, LOG), "/_nicegui_ws/x", kind="websocket", headers=[cookie])
     assert sent[0]["type"] == "websocket.close"
     for method in ("GET", "POST"):
-        assert status(ask(app.Console(lab.api), "/_nicegui_ws/socket.io/", method=method)) == 404
+        assert (
+            status(ask(app.Console(lab.api, LOG), "/_nicegui_ws/socket.io/", method=method)) == 404
+        )
 
 
 def test_the_login_needs_nothing_of_nicegui(lab):
-    sent = ask(app.Console(lab.api), "/login", query="next=//evil.example")
+    sent = ask(app.Console(lab.api, LOG), "/login", query="next=//evil.example")
     assert status(sent) == 200
     assert b'data-target="/"' in sent[1]["body"]
-    sent = ask(app.Console(lab.api), "/console/console.css")
+    sent = ask(app.Console(lab.api, LOG), "/console/console.css")
     assert (status(sent), headers(sent)["cache-control"]) == (200, "public, max-age=86400")
     for path in ("/console/../texts.toml", "/console/none", "/console/"):
-        assert status(ask(app.Console(lab.api), path)) == 404
-    assert status(ask(app.Console(lab.api), "/console/console.css", method="POST")) == 405
+        assert status(ask(app.Console(lab.api, LOG), path)) == 404
+    assert status(ask(app.Console(lab.api, LOG), "/console/console.css", method="POST")) == 405
 
 
 def test_without_the_extra_it_says_so_and_the_rest_works(lab, monkeypatch):
     monkeypatch.setattr(app.importlib.util, "find_spec", lambda _: None)
-    sent = ask(app.make(lab.api), "/")
+    sent = ask(app.make(lab.api, LOG), "/")
     assert status(sent) == 404
     assert b"pip install 'arkway[console]'" in sent[1]["body"]
-    assert ask(app.make(lab.api), "/", kind="websocket")[0]["type"] == "websocket.close"
+    assert ask(app.make(lab.api, LOG), "/", kind="websocket")[0]["type"] == "websocket.close"
 
 
 def test_the_control_process_does_not_need_what_the_extra_brings():

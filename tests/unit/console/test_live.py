@@ -13,6 +13,7 @@ STATUS = {
     "rates": {
         "calls_per_s": 4.5,
         "errors_per_s": 0.5,
+        "failed_per_s": 0.2,
         "input_tokens_per_s": 900.0,
         "output_tokens_per_s": 80.0,
     },
@@ -41,6 +42,7 @@ STATUS = {
 
 def test_status_is_read():
     found = live.of_status(STATUS)
+    assert (found.errors_per_s, found.refused_per_s) == (0.5, 0.3)
     assert (found.state, found.calls_per_s, found.hit_rate, found.in_flight) == (
         "ready",
         4.5,

@@ -46,6 +46,12 @@ def test_failing_calls_colour_their_tile():
     assert tones == ["", "warn", "bad"]
 
 
+def test_refused_requests_are_a_part_of_what_was_asked():
+    now = Live(source="status", calls_per_s=2.0, errors_per_s=10.0, refused_per_s=8.0)
+    tile = overview.now_tiles(t, now)[2]
+    assert (tile["value"], tile["tone"]) == ("100.0 %", "bad")
+
+
 def test_graphs_have_gaps_where_nothing_was_measured():
     points = [
         Point(0, 1.0, 2.0, 3.0, (None, 0.5, None)),

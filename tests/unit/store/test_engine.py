@@ -9,8 +9,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 
-from arkway.store import keys, tables
+from arkway.store import engine, keys, tables, tenants
 from arkway.store.changes import change, reading
 from arkway.store.engine import open_store, upgrade
 from arkway.store.secret_io import SECRET_VARIABLE
@@ -33,6 +34,33 @@ def test_a_fresh_store_is_private_and_durable(tmp_path):
         assert ask("PRAGMA synchronous").scalar() == 2
         for file in tmp_path.iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+class Keeping(sqlite3.Connection):
+    """Keeps its cursors: when Python lets go of one is not to matter."""
+
+    def cursor(self, *given):
+        return self._kept(super().cursor(*given))
+
+    def execute(self, *given):
+        return self._kept(super().execute(*given))
+
+    def _kept(self, cursor):
+        self.__dict__.setdefault("cursors", []).append(cursor)
+        return cursor
+
+
+def test_nothing_that_opening_asked_stands_in_the_way_of_a_commit(tmp_path, monkeypatch):
+    def keeping(url, *, connect_args, **more):
+        return create_engine(url, connect_args={**connect_args, "factory": Keeping}, **more)
+
+    monkeypatch.setattr(engine, "create_engine", keeping)
+    store = open_store(tmp_path, {})
+
+    do(store, tenants.create, {"name": "acme"})
+
+    with reading(store) as connection:
+        assert "acme" in tenants.names(connection)
 
 
 def test_migrations_lead_to_the_tables(tmp_path):

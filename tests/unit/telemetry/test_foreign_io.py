@@ -20,9 +20,10 @@ def said(monkeypatch):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     stream, root = StringIO(), logging.getLogger()
     before = list(root.handlers)
+    root.handlers[:] = []  # pytest's, and what a gateway in this process has adopted
     adopt(Log("info", "json", StringIO()))
     adopt(Log("info", "json", stream))
-    assert len(root.handlers) == len(before) + 1, "the last call counts, alone"
+    assert len(root.handlers) == 1, "the last call counts, alone"
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers[:] = before
     assert SECRET not in stream.getvalue()

@@ -13,13 +13,14 @@ from arkway.ledger.price import TOKENS_PER_PRICE
 Document = Mapping[str, Any]
 Tile = dict[str, str]
 RECENT_CALLS = 12
-BAD_SHARE, WARN_SHARE = 0.05, 0.01  # of calls that fail
+BAD_SHARE, WARN_SHARE = 0.05, 0.01  # of requests that get an error
 
 
 def now_tiles(t: Texts, now: Live) -> list[Tile]:
     """Return the figures of this minute."""
     p50, p95, p99 = now.first_token_s
-    failing = now.errors_per_s / now.calls_per_s if now.calls_per_s else 0.0
+    asked_per_s = now.calls_per_s + now.refused_per_s
+    failing = now.errors_per_s / asked_per_s if asked_per_s else 0.0
     flight = formats.NOTHING if now.in_flight is None else formats.count(now.in_flight)
     source = t(f"overview.source_{now.source}")
     return [
