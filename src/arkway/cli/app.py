@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from arkway import __version__
+from arkway.cli import calls as listing
 from arkway.cli import chat, config, docs, shell, sim
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
@@ -163,6 +164,13 @@ app.add_typer(config.app, name="config")
 app.command("usage", epilog=examples("arkway usage --by day,key --since 2026-11-01 --csv"))(
     books.show_usage
 )
+app.command(
+    "calls",
+    epilog=examples(
+        "arkway calls --outcome upstream_interrupted --since 2026-11-01",
+        "arkway calls --key key_1786ade7c8268a8e --limit 100 --json",
+    ),
+)(listing.show_calls)
 app.command("explain", epilog=examples("arkway explain 0198c6a1-7e44-7b21-9f05-2f5a7b1c3d4e"))(
     books.explain
 )

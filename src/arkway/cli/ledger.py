@@ -32,7 +32,11 @@ _SHOWN = ("attempts", "estimated", "unknown", "uncached", "cached", "created", "
 
 
 @contextmanager
-def _book() -> Iterator[sqlite3.Connection]:
+def book() -> Iterator[sqlite3.Connection]:
+    """Open the ledger to read it.
+
+    Errors:  Failure when there is none, or it cannot be read.
+    """
     try:
         with reading(ledger_file(place(None).home)) as db:
             yield db
@@ -57,7 +61,7 @@ def show_usage(  # noqa: PLR0913 - a flag each
     named = {"key": key, "model": model, "account": account}
     names = [name.strip() for name in by.split(",") if name.strip()]
     try:
-        with _book() as db:
+        with book() as db:
             where = {name: value for name, value in named.items() if value}
             lines = usage(db, names, where, (since, until))
     except ValueError as error:
@@ -98,7 +102,7 @@ def explain(
     as_json: JsonFlag = False,
 ) -> None:
     """Tell one call's story: who, where, what it used, and its price to the nano-unit."""
-    with _book() as db:
+    with book() as db:
         found = attempts(db, request_id.strip())
     if not found:
         raise Failure(
@@ -124,7 +128,7 @@ def verify_book(
 
     Without --since the sums by day and the pages of the file are checked as well.
     """
-    with _book() as db:
+    with book() as db:
         with progress("checking rows") as tell:
             rows, found = last_seq(db), list(verify(db, since, tell))
         with progress("checking the file") as tell:
@@ -230,7 +234,7 @@ def reconcile_book(
     except (OSError, UnicodeDecodeError, BadBill) as error:
         raise Failure(f"{bill}: {error}", status=USAGE) from None
     days = sorted(day for day, _, _ in theirs)
-    with _book() as db:
+    with book() as db:
         span = (days[0], days[-1]) if days else ("", "9999")
         ours = {
             (line.day, line.account, line.model): Counted(

@@ -10,7 +10,7 @@ from arkway import __version__, cli
 COMMANDS = ["serve", "chat", "keys create", "keys list", "accounts add", "accounts list"]
 COMMANDS += ["keys edit", "keys rotate", "keys revoke", "accounts edit", "accounts drain"]
 COMMANDS += ["tenants create", "models add", "prices set", "db upgrade", "db check", "audit"]
-COMMANDS += ["config check", "config show", "config import", "version"]
+COMMANDS += ["config check", "config show", "config import", "version", "calls", "usage", "explain"]
 
 
 def test_no_arguments_is_a_question(arkway):
