@@ -17,6 +17,9 @@ from arkway.routing.window import WINDOW_S
 _AGES_S = (30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, inf)
 _WORTH_LEARNING = 0.2  # a smaller part may be anything
 _SAMPLE = 1 / 30
+_COURTESY = 0.05  # an identity's word where its prompt is another one than before
+# The same where its last prompt was too short for anybody to know: most likely this one begins so.
+_GROWN = 0.6
 
 
 class Beliefs(msgspec.Struct, eq=False):
@@ -25,6 +28,7 @@ class Beliefs(msgspec.Struct, eq=False):
     shares: dict[int, float] = {}  # of it, by account number
     ages_s: dict[int, float] = {}
     home: int = -1  # of the identity the caller gave; -1: none is known
+    courtesy: float = 0.0  # what that home counts where the prompt itself says less
     identity: Entry | None = None  # of that identity
     deepest: Entry | None = None  # the key with a home that stands for most of the prompt
     is_agreed: bool = False  # nothing is known: it is where all nodes hash the prompt to
@@ -70,6 +74,7 @@ def believe(ask: Ask, table: Table, now_s: float, ttl_s: float) -> Beliefs:
         entry = table.find(shard, ask.conversation)
         if entry is not None and entry.used_s > oldest_s:
             beliefs.home, beliefs.identity = entry.account, entry
+            beliefs.courtesy = _GROWN if entry.is_short else _COURTESY
             if not chain.keys:
                 beliefs.shares[entry.account] = 1.0
                 beliefs.ages_s[entry.account] = now_s - entry.used_s

@@ -24,7 +24,6 @@ _MOST_SLOW = 3.0
 _LEAST_SLOW = 0.5
 # What an account was like so long ago says nothing: a slow one is tried again.
 _SLOW_KNOWN_S = 30.0
-COURTESY = 0.05  # for the home of an identity, where the prompt itself says nothing
 _UNPAID_YIELD = 0.05
 _TELLING_SAMPLES = 50
 
@@ -82,7 +81,7 @@ def score(  # noqa: PLR0913 - the terms of one formula
         believed = shares.get(slot.number, 0.0) if shares else 0.0
         worth = strength * believed
         if slot.number == home:
-            worth = max(worth, COURTESY) if believed < 1.0 else worth
+            worth = max(worth, beliefs.courtesy) if believed < 1.0 else worth
         if worth and not explores and is_unpaid(slot, policy):
             worth *= policy.unpaid_affinity
         slow = slowness - slow_mean

@@ -27,6 +27,7 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     branches: float = 0.0  # decayed count; as of `branched_s`
     branched_s: float = 0.0
     more: dict[int, float] | None = None  # further homes and when each was used
+    is_short: bool = False  # of an identity: its last prompt was too short to have keys
 
     def homes(self) -> int:
         """Count the homes."""

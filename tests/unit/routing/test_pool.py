@@ -269,3 +269,16 @@ def test_after_a_limit_nobody_knew_of_a_call_goes_where_most_room_is():
     assert name(after_a_reset) == second
     assert name(after_a_limit) == empty
     assert name(when_it_has_passed) == second
+
+
+def test_a_conversation_stays_as_its_prompt_grows_out_of_the_short_ones():
+    lab = Lab(2)
+    first = lab.serve(lab.ask("hello", "c"))
+    for number in range(3):  # its home is the busier one by now
+        lab.serve(lab.ask(f"{number}", "c"), seconds=0.1)
+
+    grown = lab.serve(lab.ask(TEXT, "c", size=LONG))
+    another_prompt = [lab.serve(lab.ask(f"{at} {TEXT}", "c", size=LONG)) for at in range(4)]
+
+    assert (name(grown), grown.affinity) == (name(first), Affinity.HOME)
+    assert {name(one) for one in another_prompt} == {"a0", "a1"}
