@@ -15,6 +15,7 @@ from arkway.control.admin.operations import OPERATIONS
 from arkway.control.load import load
 from arkway.store import admin_tokens
 from arkway.telemetry.log_io import Log
+from support.gateway import free_port
 from support.stores import do, fresh_store
 
 HOST = "127.0.0.1:8081"
@@ -50,7 +51,8 @@ class AdminLab:
         self.home = home
         self.store = fresh_store(home)
         self.ahead_ms = 0  # of the real clock
-        loaded = load(home, None, {}, overrides)
+        # No worker at the default port, behind which somebody's own gateway may be.
+        loaded = load(home, None, {}, {"server.ops_port": free_port(), **(overrides or {})})
         assert loaded.config is not None, loaded.problems
         self.desk = Desk(home, self.store, loaded, loaded.config, self.now_ms)
         self.api = AdminApi(self.desk, operations)

@@ -55,7 +55,9 @@ class Control:
         if home is None:
             fresh_store(self.home)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ARKWAY_")}
-        self.env = {**inherited, "ARKWAY_HOME": str(self.home), SECRET_VARIABLE: SECRET}
+        own = {"ARKWAY_HOME": str(self.home), SECRET_VARIABLE: SECRET}
+        # Not the default, behind which somebody's own gateway may be.
+        self.env = {**inherited, **own, "ARKWAY_SERVER_OPS_PORT": str(free_port())}
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "arkway", "control", "--control-port", str(self.port)]
