@@ -202,6 +202,21 @@ def test_the_overview_lives_and_asks_nothing_while_it_is_hidden(place):
         assert tab.wrong == []
 
 
+def test_a_message_that_failed_can_be_sent_again(place):
+    with place.tab() as tab:
+        page = tab.open("/playground")
+        box = page.get_by_label("Message (Ctrl+Enter sends)")
+        tab.fill("API key", "sk-nobody")
+        box.fill("a long question ")
+        box.press("Control+Enter")
+        page.locator(".turn.error").wait_for()
+        assert box.input_value() == "a long question "
+        tab.fill("API key", KEY)
+        box.press("Control+Enter")
+        page.get_by_text("affinity:").wait_for()
+        assert box.input_value() == ""
+
+
 def test_the_playground_talks_in_turns(place):
     with place.tab() as tab:
         page = tab.open("/playground")

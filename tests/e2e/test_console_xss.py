@@ -323,6 +323,7 @@ def test_the_playground_shows_answers_and_errors_as_text(place):
             box.fill(text)
             box.press("Control+Enter")
             page.get_by_text("affinity:").nth(turn).wait_for()  # the answer is whole
+            assert box.input_value() == ""
         said = shown(page)
         assert [text for text in STRINGS if " ".join(f"echo: {text}".split()) not in said] == []
         for text in STRINGS[::4]:

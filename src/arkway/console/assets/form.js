@@ -70,8 +70,9 @@ export default {
     changed() {
       if (this.sendsChanges) this.send();
     },
-    set_value(name, value) {
-      this.values[name] = value;
+    // What somebody has typed meanwhile stays.
+    replace_value(name, old, value) {
+      if ((this.values[name] ?? "") === old) this.values[name] = value;
     },
   },
   template: `

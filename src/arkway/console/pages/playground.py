@@ -36,7 +36,8 @@ class _Talk:
     async def say(self, values: dict[str, Any]) -> None:
         """Send one more turn."""
         t = self.scene.t
-        key, text = str(values.get("key") or "").strip(), str(values.get("message") or "").strip()
+        key, typed = str(values.get("key") or "").strip(), str(values.get("message") or "")
+        text = typed.strip()
         if self.is_busy or not text:
             return
         if not key:
@@ -60,11 +61,11 @@ class _Talk:
             turn = box("turn assistant")
         self.scroll()
         try:
+            self.retype(typed, "")
             answer = await self._read(key, body, turn)
             self.messages = [*messages, {"role": "assistant", "content": answer}]
-            if self.send is not None:
-                self.send.run_method("set_value", "message", "")
         except Failed as failed:
+            self.retype("", typed)
             turn.classes("error", remove="assistant")
             with turn:
                 words(str(failed), "div")
@@ -72,6 +73,11 @@ class _Talk:
                     words(request_id, "div", "meta mono")
         finally:
             self.is_busy = False
+
+    def retype(self, old: str, new: str) -> None:
+        """Put `new` into the box of the next message, if it still holds `old`."""
+        if self.send is not None:
+            self.send.run_method("replace_value", "message", old, new)
 
     async def _read(self, key: str, body: dict[str, Any], turn: Any) -> str:
         t, begun_s = self.scene.t, time.monotonic()
