@@ -26,7 +26,7 @@ from pathlib import Path
 RESULT = Path(__file__).with_name("beside_nginx.json")
 ARKWAY = Path(sys.executable).with_name("arkway")
 UPSTREAM_URL = "http://127.0.0.1:9011/v1"
-PORT, OPS_PORT = 18080, 18082  # below the ports that outgoing connections take
+PORT, OPS_PORT, CONTROL_PORT = 18080, 18082, 18083  # below the ports that outgoing connections take
 START_LIMIT_S = 20.0
 TOOLS = {"cc": "gcc", "wrk": "wrk", "nginx": "nginx-light"}  # command: Debian package
 
@@ -38,7 +38,8 @@ def main() -> None:
     missing = [package for tool, package in TOOLS.items() if not shutil.which(tool, path=path)]
     if missing:
         sys.exit(f"missing on this machine: apt-get install {' '.join(missing)}")
-    with gateway() as (process, key):
+    with tempfile.TemporaryDirectory(prefix="arkway-bench-") as home, gateway(home) as started:
+        process, key = started
         told = ["--port", str(PORT), "--key", key, "--pid", str(process.pid)]
         command = [sys.executable, *sys.argv[1:], *told]
         figures = compare(command)
@@ -53,20 +54,19 @@ def main() -> None:
 
 
 @contextmanager
-def gateway() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def gateway(home: str, credential: str = "bench") -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run a gateway with one account; yield its process and a caller's key."""
-    with tempfile.TemporaryDirectory(prefix="arkway-bench-") as home:
-        env = os.environ | {"ARKWAY_HOME": home, "UPSTREAM_KEY": "bench"}
-        account = ["--dialect", "openai", "--base-url", UPSTREAM_URL, "--key-env", "UPSTREAM_KEY"]
-        arkway("accounts", "add", "fast", *account, env=env)
-        key = json.loads(arkway("keys", "create", "--name", "bench", "--json", env=env))["key"]
-        ports = ["--port", str(PORT), "--ops-port", str(OPS_PORT)]
-        with subprocess.Popen([ARKWAY, "serve", *ports], env=env) as process:
-            try:
-                await_ready(process)
-                yield process, key
-            finally:
-                process.send_signal(signal.SIGTERM)
+    env = os.environ | {"ARKWAY_HOME": home, "UPSTREAM_KEY": credential}
+    account = ["--dialect", "openai", "--base-url", UPSTREAM_URL, "--key-env", "UPSTREAM_KEY"]
+    arkway("accounts", "add", "fast", *account, env=env)
+    key = json.loads(arkway("keys", "create", "--name", "bench", "--json", env=env))["key"]
+    ports = ["--port", str(PORT), "--ops-port", str(OPS_PORT), "--control-port", str(CONTROL_PORT)]
+    with subprocess.Popen([ARKWAY, "serve", *ports], env=env) as process:
+        try:
+            await_ready(process)
+            yield process, key
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def arkway(*arguments: str, env: dict[str, str]) -> str:
