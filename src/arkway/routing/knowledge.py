@@ -8,7 +8,7 @@ from arkway.routing.ask import Ask
 from arkway.routing.beliefs import Survival
 from arkway.routing.lease import Lease
 from arkway.routing.policy import RoutingPolicy
-from arkway.routing.table import Entry, Table
+from arkway.routing.table import Table
 
 _PREFILL_TOKENS_PER_S = 10_000.0  # before any long prompt was answered
 _TELLING_TOKENS = 4096  # of a prompt that was not cached: a shorter one's time is mostly overhead
@@ -68,19 +68,21 @@ class Knowledge:
     ) -> None:
         """Add homes, of this node's calls or of another's."""
         if identity is not None:
-            self._remember_identity(shard, identity, account, now_s).is_short = not keys
+            self._remember_identity(shard, identity, account, now_s, is_short=not keys)
         if keys:
             self.table.add(shard, keys, account, now_s)
 
-    def _remember_identity(self, shard: int, key: bytes, account: int, now_s: float) -> Entry:
-        """Return the entry of an identity, which has one home: where it was answered last."""
+    def _remember_identity(
+        self, shard: int, key: bytes, account: int, now_s: float, *, is_short: bool
+    ) -> None:
+        """An identity has one home: where it was answered last."""
         entry = self.table.find(shard, key)
         if entry is not None:
             entry.account = account
         self.table.add(shard, (key,), account, now_s)
-        entry = self.table.find(shard, key)
-        assert entry is not None, "what is added last is there"
-        return entry
+        entry = entry or self.table.find(shard, key)
+        if entry is not None:  # a small table may have let go of it at once
+            entry.is_short = is_short
 
     def learn(self, lease: Lease, usage: Usage | None, ttft_s: float | None, now_s: float) -> None:
         """Take one answer into account."""

@@ -282,3 +282,11 @@ def test_a_conversation_stays_as_its_prompt_grows_out_of_the_short_ones():
 
     assert (name(grown), grown.affinity) == (name(first), Affinity.HOME)
     assert {name(one) for one in another_prompt} == {"a0", "a1"}
+
+
+def test_a_table_too_small_for_what_is_added_forgets_it():
+    lab = Lab(2, max_keys=1)
+
+    leases = [lab.serve(lab.ask("hello", "c", tenant=f"t{at}")) for at in range(100)]
+
+    assert len(leases) == 100
