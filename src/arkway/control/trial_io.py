@@ -13,6 +13,7 @@ import msgspec
 from arkway.control.process import Server
 from arkway.control.proof import HEADER, TEST_PATH, proof
 from arkway.control.reach import dialled
+from arkway.control.worker_io import exchange
 
 ANSWER_S = 30.0  # the gateway gives up on the account after 25
 BEHIND_S = 3.0  # changes are taken within a second
@@ -86,19 +87,13 @@ def ask_trial(server: Server, key: bytes, account: str, model: str | None, revis
 
 
 def _asked(server: Server, key: bytes, target: str) -> tuple[int, dict[str, Any]]:
-    host = dialled(server.ops_host)
-    wire = http.client.HTTPConnection(host, server.ops_port, timeout=ANSWER_S)
+    headers = {HEADER: proof(key, target, int(time.time()))}
     try:
-        wire.request("POST", target, headers={HEADER: proof(key, target, int(time.time()))})
-        with wire.getresponse() as answer:
-            body = answer.read(_MAX_BYTES)
-        return answer.status, msgspec.json.decode(body, type=dict[str, Any])
+        return exchange(server, "POST", target, ANSWER_S, _MAX_BYTES, headers)
     except ConnectionRefusedError:
-        text = f"no gateway answers on {host}:{server.ops_port}"
+        text = f"no gateway answers on {dialled(server.ops_host)}:{server.ops_port}"
         raise NotTested("no_gateway", text) from None
     except TimeoutError:
         raise NotTested("no_answer", "the gateway did not answer in time") from None
     except (OSError, http.client.HTTPException, msgspec.DecodeError):
         raise NotTested("no_answer", "what answers on the ops port is no gateway") from None
-    finally:
-        wire.close()
