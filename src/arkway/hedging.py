@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any, Protocol
 
 from arkway.answering import Branch
-from arkway.model.errors import GatewayError
+from arkway.model.errors import GatewayError, forget_frames
 from arkway.model.ids import AccountId
 from arkway.model.outcome import RETRIED, AttemptFailed, ErrorClass, HedgeLost
 from arkway.parking import Timer
@@ -124,6 +124,8 @@ class Hedge(Strand, kw_only=True):
 
     def on_end(self, error: BaseException | None) -> None:
         """The second attempt is over."""
+        if isinstance(error, _NONE_EXPECTED):
+            forget_frames(error)
         self.error = error
         if self.is_awaited:
             self.is_awaited = False

@@ -36,6 +36,7 @@ from arkway.model.errors import (
     UpstreamError,
     UpstreamStreamInterrupted,
     UpstreamTimeout,
+    forget_frames,
 )
 from arkway.model.ids import AccountId
 from arkway.model.outcome import (
@@ -67,14 +68,6 @@ _ABORTED = AttemptFailed(
 )
 _OVERTAKEN = AttemptFailed(
     Ending.HEDGE_LOST, ErrorClass.CALLER, UpstreamError("The other was first."), "hedge lost"
-)
-_OUT_OF_TIME = AttemptFailed(
-    Ending.ABORTED,
-    ErrorClass.CALLER,
-    UpstreamTimeout(
-        "The caller's own deadline passed before an answer came.", reason="caller_deadline"
-    ),
-    "the caller's deadline",
 )
 
 
@@ -125,8 +118,9 @@ async def serve(exchange: Exchange, plane: Plane) -> None:
     except GatewayError as error:
         plane.on_error(exchange, error)
         exchange.fail(error)
-    except CallerGone:
-        pass  # nobody is left to answer; attempts were closed on the way up
+        forget_frames(error)
+    except CallerGone as gone:  # nobody is left to answer; attempts were closed on the way up
+        forget_frames(gone)
 
 
 async def _chat(exchange: Exchange, plane: Plane, caller: Caller, wait_s: float | None) -> None:
@@ -301,7 +295,8 @@ async def _attempt(
         failure = _OVERTAKEN
         raise
     except AttemptFailed as failed:
-        failure = failed if work.left_s() > 0 else _OUT_OF_TIME
+        forget_frames(failed)
+        failure = failed if work.left_s() > 0 else _out_of_time()
     finally:
         if attempt is not None:
             attempt.close()
@@ -312,6 +307,14 @@ async def _attempt(
         return branch
     plane.on_attempt_failed(exchange, target, failure, ejected)
     return failure
+
+
+def _out_of_time() -> AttemptFailed:
+    """Return a failure of its own for each call: what is raised is written to."""
+    error = UpstreamTimeout(
+        "The caller's own deadline passed before an answer came.", reason="caller_deadline"
+    )
+    return AttemptFailed(Ending.ABORTED, ErrorClass.CALLER, error, "the caller's deadline")
 
 
 def _interrupted(failure: AttemptFailed) -> GatewayError:
@@ -335,7 +338,7 @@ def _final_error(work: Work, failures: list[AttemptFailed]) -> GatewayError:
 def _nobody(work: Work, refusal: Refusal, failures: list[AttemptFailed]) -> GatewayError:
     """Return what the caller learns when no account can take the call, or take it again."""
     if work.left_s() <= 0:
-        return _OUT_OF_TIME.error
+        return _out_of_time().error
     if failures:
         return _final_error(work, failures)
     after_s = refusal.retry_after_s
@@ -360,7 +363,7 @@ def _clocks_left(work: Work) -> Clocks:
     """
     left_s, clocks = work.left_s(), work.call.model.clocks
     if left_s <= 0:
-        raise _OUT_OF_TIME.error
+        raise _out_of_time().error
     if work.call.stream:  # its deadline is the first byte's
         return replace(clocks, first_token_s=min(clocks.first_token_s, left_s))
     return replace(

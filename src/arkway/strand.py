@@ -60,6 +60,7 @@ class Strand(msgspec.Struct, eq=False, kw_only=True):
         except StopIteration:
             self._end(None)
         except BaseException as raised:  # noqa: BLE001 - handed on whole to on_end
+            del error  # which holds this frame
             self._end(raised)
         else:
             self.is_running = False
@@ -105,7 +106,7 @@ async def gather(
     def notify(error: BaseException | None) -> None:
         nonlocal running, is_waiting
         running -= 1
-        if error is not None:
+        if error is not None and not errors:
             errors.append(error)
         if is_waiting and (errors or not running):
             is_waiting = False
@@ -126,14 +127,14 @@ async def gather(
             await _suspend()
     except BaseException as error:
         is_waiting = False
-        _throw_into(branches, error)
+        for branch in branches:
+            branch.throw(error)
         raise
     if errors:
-        first = errors[0]
-        _throw_into(branches, Cancelled())
-        raise first
+        _cancel(branches)
+        raise errors[0]
 
 
-def _throw_into(branches: Sequence[Strand], error: BaseException) -> None:
+def _cancel(branches: Sequence[Strand]) -> None:
     for branch in branches:
-        branch.throw(error)
+        branch.throw(Cancelled())  # one each, that no frame of ours holds

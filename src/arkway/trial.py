@@ -17,7 +17,7 @@ from arkway.booking import Booking, Ended, Ledger, Result
 from arkway.ledger.entry import End, Intent
 from arkway.model.call import Target
 from arkway.model.catalogue import AccountSpec, Clocks, ModelSpec
-from arkway.model.errors import UpstreamError
+from arkway.model.errors import UpstreamError, forget_frames
 from arkway.model.ids import OPERATOR, RequestId
 from arkway.model.outcome import AttemptFailed, Ending, ErrorClass
 from arkway.relay.answer import BadAnswer, read_answer, text_size
@@ -106,6 +106,7 @@ async def trial(plane: Plane, account: AccountSpec, model: ModelSpec, strand: St
         _read(attempt, booking.result, plane.unix_ms() / 1000)
         failure = None
     except AttemptFailed as failed:
+        forget_frames(failed)
         failure = failed
     finally:
         if attempt is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from arkway.listener.exchange_io import Exchange
 from arkway.listener.reader import RequestReader
 from arkway.model.call import RawRequest
-from arkway.model.errors import GatewayError, Overloaded, RequestTimeout
+from arkway.model.errors import GatewayError, Overloaded, RequestTimeout, forget_frames
 
 if TYPE_CHECKING:
     from arkway.listener.server_io import Listener
@@ -89,6 +89,7 @@ class Connection(asyncio.Protocol):
         try:
             reader.feed(data)
         except GatewayError as error:
+            forget_frames(error)
             refusal = error
         active = self._active
         if active is not None and active.is_waiting_for_body and active.request.has_ended():
@@ -106,6 +107,7 @@ class Connection(asyncio.Protocol):
         """Tell the running call, and be forgotten."""
         self._is_closing = True
         self.listener.closed(self)
+        self._reader.close()
         active, self._active = self._active, None
         if active is not None:
             active.gone()

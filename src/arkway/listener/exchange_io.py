@@ -145,6 +145,7 @@ class Exchange(Strand):
         if not self.is_over:
             self.is_over = True
             self.throw(CallerGone())
+        self.on_pause = self.on_resume = None  # they lead back here: break the cycle
 
     def on_end(self, error: BaseException | None) -> None:
         """Report a crash: the pipeline itself lets no exception out."""

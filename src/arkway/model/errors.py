@@ -15,6 +15,15 @@ class Fault(StrEnum):
     UPSTREAM = "upstream"  # may be retried elsewhere; feeds outlier detection
 
 
+def forget_frames(error: BaseException) -> None:
+    """Cut an error that has been dealt with off the frames it came through.
+
+    Frames and error hold each other, and the call with its bodies, until a cyclic collection:
+    fifty thousand objects later, which may be a thousand failed calls.
+    """
+    error.__traceback__ = error.__context__ = None
+
+
 class GatewayError(Exception):
     """A refusal that a caller sees as an OpenAI `error` object.
 

@@ -63,7 +63,7 @@ TICK_S = 0.1
 SWEEP_EVERY_TICKS = 3
 RELOAD_EVERY_S = 0.1  # a revoked key is refused within this and the time of a read
 SWITCH_INTERVAL_S = 0.0002
-# A cyclic collection walks every object; calls leave none to find.
+# A cyclic collection walks every object; calls leave none to find (tests/faults/test_garbage.py).
 GC_THRESHOLD = (50_000, 20, 50)
 
 

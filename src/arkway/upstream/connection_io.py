@@ -160,6 +160,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the attempt, and be forgotten."""
         self._pool.lost(self)
+        del self._parser  # it holds our methods: a cycle too old to be collected soon
         attempt, self.attempt = self.attempt, None
         if attempt is None:
             return
