@@ -2,28 +2,13 @@
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from support.control import Control
+from support.described import CHECKS, NOT_OURS, many
 
-pytestmark = [
-    pytest.mark.slow,
-    # Of Schemathesis and what it stands on, not of ours.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
-CHECKS = (
-    not_a_server_error,
-    status_code_conformance,
-    response_schema_conformance,
-    response_headers_conformance,
-)
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(NOT_OURS)]
 # Each example is a request that is answered in some milliseconds: 45 operations, 20 s at most.
 EXAMPLES = 8
 
@@ -49,14 +34,7 @@ def test_every_operation_answers_as_it_is_described(control, schema, mode):
         if operation.definition.raw["operationId"] in ("begin_session", "revoke_token"):
             continue  # one is slowed down, the other could end the token that asks
 
-        @settings(
-            max_examples=EXAMPLES,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
+        @many(EXAMPLES)
         @given(case=operation.as_strategy(generation_mode=mode))
         def one(case):
             case.call_and_validate(headers=headers, checks=CHECKS)
@@ -74,14 +52,7 @@ def test_without_a_credential_every_operation_but_the_open_ones_is_refused(contr
             assert raw["operationId"] in ("begin_session", "describe")
             continue
 
-        @settings(
-            max_examples=3,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
+        @many(3)
         @given(case=operation.as_strategy())
         def one(case):
             case.headers = {}

@@ -6,35 +6,17 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from jsonschema_rs import Draft202012Validator
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    ignored_auth,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
+from schemathesis.specs.openapi.checks import content_type_conformance, ignored_auth
 
 from support.answers import reply
+from support.described import CHECKS, NOT_OURS, many
 from support.gateway import KEY, MODEL
 from support.lab import FORGIVING, open_lab
 
-pytestmark = [
-    pytest.mark.slow,
-    # Of Schemathesis and what it stands on, not of ours.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
-CHECKS = (
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-    response_headers_conformance,
-    ignored_auth,
-)
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(NOT_OURS)]
 DESCRIPTION = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 CHUNK = Draft202012Validator({"$ref": "#/components/schemas/ChatCompletionChunk", **DESCRIPTION})
 MOST_EVENTS = 20  # that Schemathesis reads of a stream
@@ -71,17 +53,6 @@ def operations_of(lab, **fixed):
     return [each.ok() for each in found.get_all_operations()]
 
 
-def many(examples):
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-
-
 def walk(operation, mode):
     """Ask in many ways, check each answer; return the statuses that were met."""
     met = set()
@@ -90,7 +61,9 @@ def walk(operation, mode):
     @given(case=operation.as_strategy(generation_mode=mode))
     def one(case):
         headers = {"Authorization": f"Bearer {KEY}"}
-        answer = case.call_and_validate(headers=headers, checks=CHECKS)
+        answer = case.call_and_validate(
+            headers=headers, checks=(*CHECKS, content_type_conformance, ignored_auth)
+        )
         if answer.headers["content-type"][0].startswith("text/event-stream"):
             check_stream(answer.content)
             met.add("stream")

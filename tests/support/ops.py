@@ -1,12 +1,12 @@
 """What does a command line need of a running gateway? Its `/status`, from a fake."""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from arkway import __version__
 from arkway.control.proof import HEADER, is_proved
+from support.threaded import Threaded
 
 
 def account_now(name="main", **changes):
@@ -58,7 +58,7 @@ def status_of(home="/nowhere", *accounts, **changes):
     }  # fmt: skip
 
 
-class Ops:
+class Ops(Threaded):
     """An ops port that answers `/status` with `status`; or `raw`, if there is some.
 
     Tests of accounts are answered by `trials`, (status, document) each, the last one for ever;
@@ -86,16 +86,4 @@ class Ops:
                 self.end_headers()
                 self.wfile.write(json.dumps(document).encode())
 
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)

@@ -6,8 +6,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from arkway.store.changes import change
 from arkway.store.engine import Store, open_store
+from arkway.store.problems import Refused
 from arkway.store.read_io import StoreReader, StoreView
 from arkway.store.secret_io import SECRET_VARIABLE, gateway_secrets
 from arkway.store.version import store_file
@@ -34,6 +37,13 @@ def do(store: Store, work, *arguments):
     """Make one change: `do(store, keys.create, {"name": "a"})`."""
     with change(store, "tester") as now:
         return work(now, *arguments)
+
+
+def refusal(store: Store, work, *arguments) -> list[str]:
+    """Try one change that must be refused; return the problems."""
+    with pytest.raises(Refused) as refused:
+        do(store, work, *arguments)
+    return [str(problem) for problem in refused.value.problems]
 
 
 def reader_of(home: Path) -> StoreReader:

@@ -1,11 +1,11 @@
 import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from arkway.cli import main
+from support.threaded import Threaded
 
 
 class Shell:
@@ -60,7 +60,7 @@ def stream(*pieces, usage=USAGE):
     return b"".join([*parts, b"data: [DONE]\n\n"])
 
 
-class FakeGateway:
+class FakeGateway(Threaded):
     """Answers every POST with `status` and `body`, and remembers what it was asked."""
 
     USAGE = USAGE
@@ -81,19 +81,7 @@ class FakeGateway:
                 self.end_headers()
                 self.wfile.write(fake.body)
 
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

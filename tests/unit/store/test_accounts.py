@@ -3,23 +3,11 @@ import pytest
 from arkway.store import accounts, audit, models
 from arkway.store.changes import reading
 from arkway.store.credentials import CannotOpenError, seal, unseal
-from arkway.store.problems import Refused
-from support.stores import do, fresh_store, view_of
+from support.stores import do, refusal, view_of
 
 FAR = {"name": "far", "dialect": "ark", "base_url": "https://h/api"}
 NEAR = {"name": "near", "dialect": "openai", "base_url": "http://127.0.0.1:1/v1/"}
 SECRET = "hunter2-credential"
-
-
-@pytest.fixture
-def store(tmp_path):
-    return fresh_store(tmp_path)
-
-
-def refusal(store, work, *arguments):
-    with pytest.raises(Refused) as refused:
-        do(store, work, *arguments)
-    return [str(problem) for problem in refused.value.problems]
 
 
 def test_a_credential_rests_sealed_and_opens_for_the_worker(store, tmp_path):

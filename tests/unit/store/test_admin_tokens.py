@@ -5,12 +5,7 @@ from arkway.store.admin_tokens import Role, is_token
 from arkway.store.changes import reading
 from arkway.store.paging import Page
 from arkway.store.problems import NotFound, Refused
-from support.stores import do, fresh_store
-
-
-@pytest.fixture
-def store(tmp_path):
-    return fresh_store(tmp_path)
+from support.stores import do
 
 
 def find(store, text):

@@ -6,7 +6,7 @@ from arkway.model.key_digest import digest_of_hash, key_digest
 from arkway.store import audit, keys, models, tenants
 from arkway.store.changes import change, reading
 from arkway.store.problems import Refused
-from support.stores import do, fresh_store, view_of
+from support.stores import do, refusal, view_of
 
 FULL = {
     "name": "batch",
@@ -22,17 +22,6 @@ FULL = {
     "budget_period": "month",
     "on_disconnect": "drain",
 }
-
-
-@pytest.fixture
-def store(tmp_path):
-    return fresh_store(tmp_path)
-
-
-def refusal(store, work, *arguments):
-    with pytest.raises(Refused) as refused:
-        do(store, work, *arguments)
-    return [str(problem) for problem in refused.value.problems]
 
 
 def test_a_new_key_is_sk_and_48_characters_and_found_by_its_digest(store, tmp_path):

@@ -3,21 +3,9 @@ import pytest
 from arkway.store import models, prices, tenants
 from arkway.store.builtin import BUILTIN_MODELS, BUILTIN_PRICES
 from arkway.store.changes import reading
-from arkway.store.problems import Refused
-from support.stores import do, fresh_store, view_of
+from support.stores import do, refusal, view_of
 
 MINE = {"name": "mine", "upstream_model": "m", "context_tokens": 9, "max_output_tokens": 9}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return fresh_store(tmp_path)
-
-
-def refusal(store, work, *arguments):
-    with pytest.raises(Refused) as refused:
-        do(store, work, *arguments)
-    return [str(problem) for problem in refused.value.problems]
 
 
 def test_a_fresh_store_has_the_models_and_the_price_list(store, tmp_path):
