@@ -187,3 +187,15 @@ def test_nothing_waits_for_the_collector(lab, end):
     time.sleep(0.2)  # the last connection's end
 
     assert garbage(lab) == {}
+
+
+def test_an_outage_takes_no_memory(lab):
+    """Content of 200 calls is 18 MB; each is there twice or more while a call lasts."""
+    large = {"role": "user", "content": "w" * 90_000}
+    before_bytes = lab.gateway.resident_bytes()
+    for _ in range(200):
+        asked = ask(lab.upstream.plan(fail(500)))
+        asked["messages"].insert(0, large)
+        assert lab.gateway.post(asked).status == 502
+
+    assert lab.gateway.resident_bytes() - before_bytes < 10 * 1024 * 1024
