@@ -201,6 +201,8 @@ def list_accounts(json: JsonFlag = False) -> None:
     if live and width() < _NARROW:
         columns = [name for name in columns if name not in _IN_SHOW]
     print_table(columns, [[row.get(name, "") for name in columns] for row in rows])
+    if not rows:
+        remark("there is no account yet; until `arkway accounts add`, the embedded model answers")
 
 
 def _columns(record: AccountRecord) -> dict[str, object]:

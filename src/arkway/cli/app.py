@@ -25,7 +25,7 @@ from arkway.cli.flags import (
     examples,
     place,
 )
-from arkway.cli.output import FAILURE, USAGE, Failure, print_json
+from arkway.cli.output import FAILURE, USAGE, Failure, print_json, write_what_there_is
 from arkway.cli.top import command as watching
 from arkway.control.config import Server
 from arkway.store.problems import Refused
@@ -246,6 +246,7 @@ def run(arguments: Sequence[str]) -> int:
     Every failure is one line a problem on standard error. A bug keeps its traceback.
     """
     shell.prepare()
+    write_what_there_is()
     tree = app if arguments[0] in _WITHOUT_STORE else whole()
     try:
         status = tree(args=list(arguments), prog_name="arkway", standalone_mode=False)
@@ -271,6 +272,8 @@ def _fail(error: Exception) -> int:
             lines, status = tuple(map(str, error.problems)), USAGE
         case StoreRefused():
             lines, status = (str(error),), USAGE
+        case OSError(strerror=str(reason)) if error.filename is not None:
+            lines, status = (f"{error.filename}: {reason}",), FAILURE
         case _:
             lines, status = (str(error),), FAILURE
     for line in lines:
@@ -282,4 +285,5 @@ def _usage_of(error: typer.TyperException) -> str:
     """Return what was wrong with the command line, and whose help tells more."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "arkway"
-    return f"{error.format_message().rstrip('.')}; see {command} --help"
+    words = " ".join(error.format_message().split())  # choices are listed on lines of their own
+    return f"{words.rstrip('.')}; see {command} --help"

@@ -1,12 +1,12 @@
 """Which calls were there? `arkway calls`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 import msgspec
 import typer
 
-from arkway.cli.flags import JsonFlag
+from arkway.cli.flags import JsonFlag, days
 from arkway.cli.ledger import book
 from arkway.cli.output import USAGE, Failure, print_json, print_table, remark
 from arkway.ledger.calls_io import ANY_ID, CallLine, search
@@ -14,6 +14,7 @@ from arkway.ledger.entry import Outcome
 from arkway.ledger.explain import money
 from arkway.model.ids import uuid7_head
 
+_DAY_MS = 86_400_000
 _MOST = 10_000  # lines; more are a question for SQL (docs/ledger.md)
 
 
@@ -53,6 +54,8 @@ def show_calls(  # noqa: PLR0913 - a flag each
         return
     columns = ["id", "at (UTC)", "outcome", "model", "key", "account", "tokens", "cached", "cost"]
     print_table(columns, [_row(call) for call in found])
+    if not found:
+        remark("no call is like this")
     if len(found) == limit:
         remark(f"the newest {limit}; --limit shows more")
 
@@ -74,22 +77,19 @@ def _found(where: dict[str, str], ids: tuple[str, str], limit: int) -> list[Call
 def _ids(begins: str, since: str, until: str) -> tuple[str, str]:
     """Return the ids between which calls are: they begin with the time."""
     low, high = ANY_ID
-    if since:
-        low = uuid7_head(_midnight_ms("--since", since, 0))
-    if until:
-        high = uuid7_head(_midnight_ms("--until", until, 1))
+    first, last = days(since, until)
+    if first:
+        low = uuid7_head(_midnight_ms(first))
+    if last:
+        high = uuid7_head(_midnight_ms(last) + _DAY_MS)
     if begins:
         low, high = max(low, begins), min(high, begins + "g")  # `g` comes after every digit
     return low, high
 
 
-def _midnight_ms(flag: str, day: str, later: int) -> int:
-    """Return when a UTC day begins, or the day so many days later."""
-    try:
-        begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=later)
-    except (ValueError, OverflowError):
-        raise Failure(f"{flag}: must be a day such as 2026-01-31", status=USAGE) from None
-    return max(int(begins.timestamp() * 1000), 0)
+def _midnight_ms(day: date) -> int:
+    """Return when a UTC day begins."""
+    return max(int(datetime.combine(day, time(), UTC).timestamp() * 1000), 0)
 
 
 def _row(call: CallLine) -> list[object]:

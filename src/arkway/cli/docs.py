@@ -1,5 +1,6 @@
 """What does the documentation say, here? `arkway docs`: serve the pages alone, or ask them."""
 
+import socket
 from typing import Annotated
 
 import typer
@@ -17,7 +18,9 @@ _PREFIX = "/docs"  # as the control process has it, so that links can be tried
 def serve(
     *,
     host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="PORT", help="Port to listen on.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="Port to listen on.", min=1, max=65_535)
+    ] = DEFAULT_PORT,
 ) -> None:
     """Serve the documentation until Ctrl-C; nothing else is started."""
     import uvicorn  # noqa: PLC0415  0.1 s that only this command is worth
@@ -25,8 +28,13 @@ def serve(
     from starlette.responses import RedirectResponse  # noqa: PLC0415
     from starlette.routing import Mount, Route  # noqa: PLC0415
 
+    from arkway.runtime.starting import bind_problem  # noqa: PLC0415
     from arkway.site.app import docs_app  # noqa: PLC0415
 
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise Failure(bind_problem(host, port, error, "--port")) from None
     home = Route("/", lambda _: RedirectResponse(f"{_PREFIX}/"))
     site = Starlette(routes=[home, Mount(_PREFIX, docs_app())])
     remark(f"http://{host}:{port}{_PREFIX}/")

@@ -5,12 +5,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arkway.cli.output import refused
+from arkway.cli.output import USAGE, Failure, refused
 from arkway.control.config import Config, Control
 from arkway.control.home import config_file, home_from, open_home
 from arkway.control.load import Loaded, load
@@ -127,6 +128,30 @@ def actor() -> str:
         return f"cli:{os.getuid()}"
 
 
+def day(flag: str, text: str) -> date:
+    """Return the day that the value of a flag names.
+
+    Errors:  Failure for what is no day.
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise Failure(f"{flag}: must be a day such as 2026-01-31", status=USAGE) from None
+
+
+def days(since: str, until: str) -> tuple[date | None, date | None]:
+    """Return the first and the last day that --since and --until name; None: not given.
+
+    Errors:  Failure for what is no day, and for days in the wrong order.
+    """
+    first, last = (
+        day(flag, text) if text else None for flag, text in (("--since", since), ("--until", until))
+    )
+    if first and last and last < first:
+        raise Failure(f"--until: must not be before --since, {first}", status=USAGE)
+    return first, last
+
+
 def given(flags: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters that were given: numbers as numbers, `none` as no such rule.
 
@@ -140,6 +165,6 @@ def _plain(value: object) -> object:
         return [] if value == [NONE] else value
     if value == NONE:
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit():
         return int(value)
     return value

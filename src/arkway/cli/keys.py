@@ -141,6 +141,8 @@ def list_keys(
             for record in found
         ],
     )
+    if not found:
+        remark("there is no key yet; `arkway keys create` makes one, or the gateway's first start")
 
 
 @app.command("show", epilog=examples("arkway keys show alice", "arkway keys show alice --json"))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from arkway.cli.flags import JsonFlag, examples, place
+from arkway.cli.flags import JsonFlag, day, days, examples, place
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json, print_table, remark
 from arkway.cli.progress import progress
 from arkway.control.home import ledger_file
@@ -28,6 +28,7 @@ from arkway.model.catalogue import Price
 ledger = typer.Typer(
     help="Check, copy and compare the ledger.", no_args_is_help=True, rich_markup_mode=None
 )
+_LAST_DAY = "9999"  # sorts after every day
 _SHOWN = ("attempts", "estimated", "unknown", "uncached", "cached", "created", "output")
 
 
@@ -50,7 +51,7 @@ def show_usage(  # noqa: PLR0913 - a flag each
         str, typer.Option(help=f"What to add up by: any of {', '.join(BY[:5])}.", metavar="NAMES")
     ] = "day,model",
     since: Annotated[str, typer.Option(help="The first UTC day.", metavar="DAY")] = "",
-    until: Annotated[str, typer.Option(help="The last UTC day.", metavar="DAY")] = "9999",
+    until: Annotated[str, typer.Option(help="The last UTC day.", metavar="DAY")] = "",
     key: Annotated[str, typer.Option(help="Only this key's id.", metavar="ID")] = "",
     model: Annotated[str, typer.Option(help="Only this model.", metavar="NAME")] = "",
     account: Annotated[str, typer.Option(help="Only this account.", metavar="NAME")] = "",
@@ -60,12 +61,12 @@ def show_usage(  # noqa: PLR0913 - a flag each
     """Show what was used: tokens of five classes, cache-hit rate, cost."""
     named = {"key": key, "model": model, "account": account}
     names = [name.strip() for name in by.split(",") if name.strip()]
-    try:
-        with book() as db:
-            where = {name: value for name, value in named.items() if value}
-            lines = usage(db, names, where, (since, until))
-    except ValueError as error:
-        raise Failure(f"--by: {error}", status=USAGE) from None
+    if unknown := [name for name in names if name not in BY[:5]]:
+        raise Failure(f"--by: {unknown[0]!r} is none of {', '.join(BY[:5])}", status=USAGE)
+    first, last = days(since, until)
+    with book() as db:
+        where = {name: value for name, value in named.items() if value}
+        lines = usage(db, names, where, (str(first or ""), str(last or _LAST_DAY)))
     groups = [name for name in BY[:5] if name in names]
     if as_json:
         print_json([_usage_fields(line, groups) for line in lines])
@@ -88,6 +89,8 @@ def show_usage(  # noqa: PLR0913 - a flag each
                 for line in lines
             ],
         )
+        if not lines:
+            remark("nothing was used that is like this")
 
 
 def _is_spared(name: str, lines: list[UsageLine]) -> bool:
@@ -163,13 +166,13 @@ def prune_book(
 
     Usage, budgets and limits do not change. What is removed cannot be explained any more.
     """
-    day = _pruned_before(before, keep_days)
+    first = _pruned_before(before, keep_days)
     try:
         with progress("removing rows") as tell:
-            removed, first = prune(ledger_file(place(None).home), day, tell=tell)
+            removed, oldest = prune(ledger_file(place(None).home), first, tell=tell)
     except (NoBook, SchemaMismatch, sqlite3.Error) as error:
         raise Failure(error) from None
-    remark(f"{removed} rows removed; the first is {first} now")
+    remark(f"{removed} rows removed; the first is {oldest} now")
 
 
 def _pruned_before(before: str, keep_days: int) -> date:
@@ -177,12 +180,12 @@ def _pruned_before(before: str, keep_days: int) -> date:
     if bool(before) == (keep_days >= 0):
         raise Failure("say either --before or --keep-days", status=USAGE)
     try:
-        day = date.fromisoformat(before) if before else today - timedelta(days=keep_days)
-    except (ValueError, OverflowError):
-        raise Failure("--before: must be a day such as 2026-01-31", status=USAGE) from None
-    if day > today:
+        first = day("--before", before) if before else today - timedelta(days=keep_days)
+    except OverflowError:
+        raise Failure("--keep-days: must be a day of our calendar", status=USAGE) from None
+    if first > today:
         raise Failure("--before: must not be after today", status=USAGE)
-    return day
+    return first
 
 
 @ledger.command("backup", epilog=examples("arkway ledger backup /backup/ledger-$(date -u +%F).db"))
@@ -195,6 +198,8 @@ def backup_book(
     try:
         with progress("copying and checking") as tell:
             last = back_up(ledger_file(place(None).home), target, tell)
+    except FileNotFoundError:
+        raise Failure(f"FILE: there is no directory {target.parent}", status=USAGE) from None
     except (NoBook, SchemaMismatch, BadBackup, sqlite3.Error, OSError) as error:
         raise Failure(error) from None
     remark(f"{last} rows in {target}")
@@ -233,9 +238,9 @@ def reconcile_book(
             theirs = read_bill(lines)
     except (OSError, UnicodeDecodeError, BadBill) as error:
         raise Failure(f"{bill}: {error}", status=USAGE) from None
-    days = sorted(day for day, _, _ in theirs)
+    dates = sorted(date for date, _, _ in theirs)
     with book() as db:
-        span = (days[0], days[-1]) if days else ("", "9999")
+        span = (dates[0], dates[-1]) if dates else ("", _LAST_DAY)
         ours = {
             (line.day, line.account, line.model): Counted(
                 line.input, line.cached, line.output + line.reasoning

@@ -1,5 +1,6 @@
 """How does a command show what it found? JSON for scripts, tables for people, one-line errors."""
 
+import io
 import json
 import os
 import re
@@ -32,6 +33,13 @@ class Failure(Exception):
 def refused(problems: Iterable[Problem]) -> Failure:
     """Return the failure for a configuration with problems: a line for each."""
     return Failure(*problems, status=USAGE)
+
+
+def write_what_there_is() -> None:
+    """Let no character end a command: one that the encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def print_json(value: Any) -> None:

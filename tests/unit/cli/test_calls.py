@@ -88,7 +88,8 @@ def test_a_table_shows_what_one_looks_for(arkway, listed):
     [
         (("--outcome", "lost"), "--outcome: must be one of completed, "),
         (("--since", "yesterday"), "--since: must be a day such as 2026-01-31"),
-        (("--until", "9999-12-31"), "--until: must be a day such as 2026-01-31"),
+        (("--until", "2026-02-30"), "--until: must be a day such as 2026-01-31"),
+        (("--since", "2026-02-01", "--until", "2026-01-31"), "--until: must not be before --since"),
     ],
 )
 def test_what_cannot_be_searched_is_said(arkway, listed, flags, said):

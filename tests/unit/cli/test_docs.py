@@ -1,6 +1,7 @@
 """Does `arkway docs` answer, and say when it cannot?"""
 
 import json
+import socket
 
 import pytest
 
@@ -23,6 +24,18 @@ def test_an_answer_as_json_from_a_page(capsys, page):
     answer = json.loads(capsys.readouterr().out)
     assert answer["found"] is True
     assert answer["source"] == "parameters#temperature"
+
+
+def test_a_port_in_use_is_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        assert main(["docs", "serve", "--port", str(port)]) == 1
+
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"127.0.0.1:{port} is in use by another process" in err
+    assert "another --port" in err
 
 
 def test_no_answer_is_a_failure(capsys):

@@ -7,6 +7,7 @@ import pytest
 
 from arkway import __version__, cli
 
+NO_DIALECT = "arkway: Missing option '--dialect'. Choose from: openai, ark"
 COMMANDS = ["serve", "chat", "keys create", "keys list", "accounts add", "accounts list"]
 COMMANDS += ["keys edit", "keys rotate", "keys revoke", "accounts edit", "accounts drain"]
 COMMANDS += ["tenants create", "models add", "prices set", "db upgrade", "db check", "audit"]
@@ -42,6 +43,14 @@ def test_the_version_is_the_packages(arkway, arguments):
         (["nope"], "arkway: No such command 'nope'; see arkway --help\n"),
         (["keys"], "arkway: Missing command; see arkway keys --help\n"),
         (["keys", "create"], "arkway: Missing option '--name'; see arkway keys create --help\n"),
+        (
+            ["accounts", "add", "main"],
+            f"{NO_DIALECT}; see arkway accounts add --help\n",
+        ),
+        (
+            ["keys", "create", "--name", "x", "--rpm", "-1"],
+            "arkway: requests_per_min: must be an integer, 1 to 1000000000000000, got -1\n",
+        ),
         (["serve", "--prt", "1"], None),
         (["serve", "--port", "x"], None),
         (["serve", "extra"], None),
@@ -54,6 +63,24 @@ def test_a_wrong_command_line_is_one_line_and_status_2(arkway, arguments, messag
     assert err.count("\n") == 1
     assert err.startswith("arkway: ")
     assert message in (None, err)
+
+
+def test_a_name_that_the_terminal_cannot_write_is_written_as_an_escape(arkway):
+    assert arkway("keys", "create", "--name", "\u5ba2\u6237")[0] == 0
+    ascii_ = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = (sys.executable, "-m", "arkway", "keys", "list")
+    found = subprocess.run(command, env=ascii_, capture_output=True, text=True, check=False)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "\\u5ba2\\u6237" in found.stdout
+
+
+@pytest.mark.parametrize("noun", ["keys", "accounts"])
+def test_an_empty_list_says_what_to_do(arkway, noun):
+    status, out, err = arkway(noun, "list")
+
+    assert (status, out.count("\n"), err.count("\n")) == (0, 1, 1)
+    assert f"`arkway {noun} " in err
 
 
 def test_serve_is_not_typers_business(monkeypatch):

@@ -91,7 +91,7 @@ def test_json_is_one_object(started):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (("--accounts", 0), "number_of_accounts"),
+        (("--accounts", 0), "arkway: number_of_accounts: must be `int` >= 1"),
         (("--tpm", "much"), "tokens_per_min: must be a whole number or none"),
         (("--fault", "nonsense"), "faults"),
         (("--fault", "cut accounts='a"), "--fault: No closing quotation"),

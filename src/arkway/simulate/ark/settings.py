@@ -176,9 +176,16 @@ def settings_of(raw: dict[str, Any]) -> Settings:
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(_named_first(str(error))) from None
     _check(settings)
     return settings
+
+
+def _named_first(text: str) -> str:
+    """Return what msgspec says, as we say it: ``Expected `int` >= 1 - at `$.speed` ``."""
+    rule, at, name = text.rpartition(" - at `$.")
+    rule = rule.replace("Expected", "must be", 1) if rule.startswith("Expected") else rule
+    return f"{name.rstrip('`')}: {rule}" if at else text
 
 
 def rule_of(words: list[str]) -> dict[str, Any]:
