@@ -254,11 +254,19 @@ def test_pages_are_there_in_both_languages_and_can_be_used_by_everybody(place, l
         assert tab.wrong == []
 
 
-def test_pages_fit_a_telephone(place):
+BEYOND = """() => [
+  document.documentElement, ...document.querySelectorAll("main .scroll, .login form")
+].map((each) => each.scrollWidth - each.clientWidth)"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_pages_and_their_tables_fit_a_telephone_a_tablet_and_a_laptop(place, width):
+    assert place.call(KEY, "for a line of every table").status == 200
     with place.tab() as tab:
-        tab.page.set_viewport_size({"width": 390, "height": 844})
-        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        found = {path: tab.open(path).evaluate(wide) for path in PAGES}
+        tab.page.set_viewport_size({"width": width, "height": 844})
+        found = {path: max(tab.open(path).evaluate(BEYOND)) for path in PAGES}
+        tab.page.goto(f"{place.url}/login")
+        found["/login"] = max(tab.page.evaluate(BEYOND))
         assert {path: more for path, more in found.items() if more > 0} == {}
         assert tab.wrong == []
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 import arkway.console.texts as module
+import arkway.store as store_room
+from arkway.console.pages import audit
 from arkway.console.texts import LANGUAGES, Texts, catalogue, preferred
+from arkway.control.config import Config
 
 ROOM = Path(module.__file__).parent
 USED = re.compile(r'\bt\(\s*f?"([a-z_]+\.[a-z0-9_]+)"')
@@ -53,6 +56,23 @@ def test_a_text_takes_values_as_they_are():
 def test_a_word_of_the_api_that_is_not_known_is_shown_as_it_is():
     assert Texts("en").word("outcome", "caller_left") == "caller left"
     assert Texts("en").word("outcome", "something_new") == "something_new"
+
+
+def test_every_noun_and_action_of_the_audit_log_has_a_name_and_each_filter_finds_some():
+    store = Path(store_room.__file__).parent
+    source = "\n".join(path.read_text(encoding="utf-8") for path in store.glob("*.py"))
+    recorded = re.findall(r'\.record\(\s*"(\w+)", \("([\w ]+)"', source)
+    actions, nouns = (set(each) for each in zip(*recorded, strict=True))
+    assert len(recorded) > 10
+
+    known = set(catalogue())
+    assert {f"action.{each}" for each in actions} - known == set()
+    assert {f"noun.{each}" for each in nouns} - known == set()
+    assert set(audit.NOUNS) == nouns
+
+
+def test_every_table_of_the_settings_says_what_it_is_for():
+    assert {f"settings.{table}" for table in Config.__struct_fields__} - set(catalogue()) == set()
 
 
 @pytest.mark.parametrize(

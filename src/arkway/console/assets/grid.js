@@ -1,4 +1,4 @@
-// A table. On a telephone one with buttons is a card a line; the roles say that it still is a table.
+// A table. Where it has no room for its columns each line is a card; the roles say that it still is a table.
 // Cells are what `arkway.console.cells` makes; every text is interpolated, so none is markup.
 const Cell = {
   props: { cell: Object },
@@ -20,13 +20,29 @@ const Cell = {
     <span v-if="cell.sub" class="sub" :class="cell.wrap ? 'wrap' : 'one'" :title="cell.wrap ? null : cell.sub">{{ cell.sub }}</span>`,
 };
 
+// How wide the place of a table must be, px: cards flicker where that is asked of the lines shown.
+const WIDE = 900, MIDDLE = 680, NARROW = 340;
+
 export default {
   components: { Cell },
   props: { label: String, columns: Array, rows: Array, actsLabel: String, noneLabel: String },
   emits: ["act"],
+  data: () => ({ isCards: false }),
+  computed: {
+    least() {
+      const columns = this.columns.length + (this.actsLabel ? 1 : 0);
+      const isProse = this.rows.some((row) => row.cells.some((cell) => cell.wrap || cell.kind === "code"));
+      return columns > 5 ? WIDE : this.actsLabel || columns === 5 || isProse ? MIDDLE : NARROW;
+    },
+  },
+  mounted() {
+    this.sizes = new ResizeObserver(([place]) => { this.isCards = place.contentRect.width < this.least; });
+    this.sizes.observe(this.$el);
+  },
+  beforeUnmount() { this.sizes.disconnect(); },
   template: `
     <div class="scroll" role="region" :aria-label="label" tabindex="0">
-      <table class="grid" :class="{ cards: actsLabel }" role="table" :aria-label="label">
+      <table class="grid" :class="{ cards: isCards, many: columns.length > 8 }" role="table" :aria-label="label">
         <thead role="rowgroup"><tr role="row">
           <th v-for="column in columns" :key="column.name" scope="col" role="columnheader" :class="{ num: column.num }">{{ column.label }}</th>
           <th v-if="actsLabel" scope="col" role="columnheader" class="num">{{ actsLabel }}</th>
@@ -35,7 +51,7 @@ export default {
           <tr v-for="row in rows" :key="row.id" role="row">
             <td v-for="(cell, at) in row.cells" :key="at" role="cell" :data-label="columns[at].label"
               :class="{ num: columns[at].num, nowrap: columns[at].nowrap }"><Cell :cell="cell" /></td>
-            <td v-if="actsLabel" role="cell"><div class="acts">
+            <td v-if="actsLabel" role="cell" class="buttons"><div class="acts">
               <button v-for="act in row.acts" :key="act.name" type="button" class="btn small quiet"
                 :class="{ danger: act.danger }" :aria-label="act.label + ': ' + row.name"
                 @click="$emit('act', { row: row.id, act: act.name })">{{ act.label }}</button>

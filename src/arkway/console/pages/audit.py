@@ -12,7 +12,7 @@ from arkway.console.widgets import Form, Grid, box, button, empty, panel
 
 ROWS = 50
 _FILTERS = ("actor", "action", "noun", "noun_id")
-_NOUNS = ("key", "account", "model", "price", "tenant", "admin_token", "admin_session")
+NOUNS = ("key", "account", "model", "price", "tenant", "admin token", "admin session")
 _MAX_PARTS = 8  # of a diff in a line
 
 
@@ -23,7 +23,7 @@ async def build(scene: Scene) -> None:
     page = await scene.do("list_audit", query={"limit": ROWS, **where})
     found = list(page["items"])
     with frame(scene, Place("audit", t("nav.audit"), t("audit.lead"))):
-        nouns = [("", t("say.all")), *((each, t.word("noun", each)) for each in _NOUNS)]
+        nouns = [("", t("say.all")), *((each, t.word("noun", each)) for each in NOUNS)]
         fields = [
             forms.text(
                 "actor", t("audit.actor"), where.get("actor", ""), placeholder="admin:first"

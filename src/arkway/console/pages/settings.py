@@ -64,7 +64,9 @@ def _row(scene: Scene, found: dict[str, Any]) -> dict[str, Any]:
                 value,
                 "" if is_default else f"{scene.t('settings.default')}: {_shown(found['default'])}",
             ),
-            cells.tag(found["source"], "" if is_default else "info"),
+            cells.tag(
+                scene.t.word("setting_source", found["source"]), "" if is_default else "info"
+            ),
             cells.text(found["description"], found["rule"], wrap=True),
         ],
     )
