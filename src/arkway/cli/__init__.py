@@ -15,10 +15,18 @@ from collections.abc import Sequence
 
 from arkway.cli import serve
 
+INTERRUPTED = 130  # what shells report for a command that SIGINT ended
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `arkway` with these arguments (the process's own by default); return its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # while modules load, which takes longer than most commands
+        return INTERRUPTED
+
+
+def _main(given: list[str]) -> int:
     if given[:1] == ["serve"]:
         flags = serve.parse_flags(given[1:])
         if flags is not None:

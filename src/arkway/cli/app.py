@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from arkway import __version__
+from arkway.cli import INTERRUPTED, chat, config, docs, shell, sim
 from arkway.cli import calls as listing
-from arkway.cli import chat, config, docs, shell, sim
 from arkway.cli import ledger as books
 from arkway.cli import serve as serving
 from arkway.cli import simulate as simulation
@@ -45,7 +45,6 @@ _WITHOUT_STORE = (
     "top",
     "completion",
 )
-_INTERRUPTED = 130  # what shells report for a command that SIGINT ended
 
 app = typer.Typer(
     help="An OpenAI-compatible AI gateway for Doubao.",
@@ -253,7 +252,7 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.TyperException, Failure, Refused, StoreRefused, OSError) as error:
         return _fail(error)
     except (typer.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     return status if isinstance(status, int) else 0
 
 

@@ -56,6 +56,10 @@ class Answer:
     request_id: str | None = None
 
 
+class _ReaderGone(Exception):
+    """Who read the text has gone, as `| head` does: no fault of the gateway's connection."""
+
+
 def ask(
     endpoint: Endpoint,
     model: str,
@@ -85,6 +89,8 @@ def ask(
         connection.sock.settimeout(_SILENCE_S)
         connection.request("POST", endpoint.path, json.dumps(body).encode(), headers)
         return _read(connection.getresponse(), on_text)
+    except _ReaderGone:
+        raise BrokenPipeError from None
     except TimeoutError:
         raise Failure(f"{endpoint.url} does not answer") from None
     except OSError as error:
@@ -123,7 +129,10 @@ def _take(answer: Answer, chunk: dict[str, Any], on_text: Callable[[str], None])
         text = choice.get("delta", {}).get("content") or ""
         if text:
             answer.content += text
-            on_text(text)
+            try:
+                on_text(text)
+            except BrokenPipeError:
+                raise _ReaderGone from None
 
 
 def _refusal(status: int, body: bytes) -> Failure:

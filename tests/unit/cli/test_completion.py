@@ -30,6 +30,14 @@ def test_the_answer_comes_in_pieces_and_whole(gateway):
     assert answer.request_id == "r-1"
 
 
+def test_a_reader_who_leaves_is_no_fault_of_the_gateway(gateway):
+    def gone(_text):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        ask(Endpoint(gateway.url, "sk-1"), "m", [], "c-1", gone)
+
+
 @pytest.mark.parametrize(
     ("path", "asked_path"),
     [("", "/v1"), ("/", "/v1"), ("/v1", "/v1"), ("/v1/", "/v1"), ("/gate/v1", "/gate/v1")],

@@ -83,6 +83,16 @@ def test_an_empty_list_says_what_to_do(arkway, noun):
     assert f"`arkway {noun} " in err
 
 
+def test_ctrl_c_while_modules_load_is_no_traceback(monkeypatch, capsys):
+    def interrupted(_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("arkway.cli.app.run", interrupted)
+
+    assert cli.main(["version"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 def test_serve_is_not_typers_business(monkeypatch):
     seen = []
     monkeypatch.setattr(cli.serve, "run", lambda flags: seen.append(flags) or 7)

@@ -15,6 +15,8 @@ _IN_ROWS = ("account_broken", "account_ejected", "account_full")  # of `attentio
 NEARLY_FULL, FULL = 0.7, 0.9
 # Below it, bars are numbers alone.
 NARROW = 110
+_SMALL = 72  # below it, the columns of an account are those that tell whether it serves
+_NUMBER_CELLS = 27  # of a name, a number and the gaps
 _LIMITS = (("requests", "REQ/MIN"), ("tokens", "TOK/MIN"), ("in_flight", "AT ONCE"))
 _STATES = {"up": "green", "partly": "yellow", "ejected": "red", "broken": "red bold"}
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -22,8 +24,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 def frame(status: Mapping[str, Any], width: int, url: str) -> Group:
     """Return the picture: the node, its numbers, its accounts, what needs somebody."""
-    parts: list[RenderableType] = [_title(status, url), "", _numbers(status), ""]
-    parts.append(_accounts(status["accounts"], is_narrow=width < NARROW))
+    parts: list[RenderableType] = [_title(status, url), "", _numbers(status, width), ""]
+    parts.append(_accounts(status["accounts"], width))
     errors = _errors(status["rates"].get("failed_attempts_per_s", {}))
     parts += ["", Text("failed attempts/s  ", style="dim") + errors]
     for each in (it for it in status["attention"] if it["what"] not in _IN_ROWS):
@@ -40,8 +42,8 @@ def _title(status: Mapping[str, Any], url: str) -> Text:
     )
 
 
-def _numbers(status: Mapping[str, Any]) -> Table:
-    """Return three columns of numbers with their names."""
+def _numbers(status: Mapping[str, Any], width: int) -> Table:
+    """Return numbers with their names, in as many columns as have room, three at most."""
     rates, first = status["rates"], status["time_to_first_token_s"]
     whole, hits = status["call_duration_s"], status["cache_hit_ratio"]
     waiting = sum(each["waiting"] for each in status["accounts"])
@@ -64,23 +66,28 @@ def _numbers(status: Mapping[str, Any]) -> Table:
         ("cost", costs or "-"),
     ]
     table = Table.grid(padding=(0, 2))
-    for _ in range(3):
+    columns = min(max(width // _NUMBER_CELLS, 1), 3)
+    for _ in range(columns):
         table.add_column(style="dim", no_wrap=True)
         table.add_column(justify="right", no_wrap=True, min_width=9)
-    for at in range(0, len(rows), 3):
-        table.add_row(*(cell for row in rows[at : at + 3] for cell in row))
+    for at in range(0, len(rows), columns):
+        table.add_row(*(cell for row in rows[at : at + columns] for cell in row))
     return table
 
 
-def _accounts(accounts: Iterable[Mapping[str, Any]], *, is_narrow: bool) -> Table:
+def _accounts(accounts: Iterable[Mapping[str, Any]], width: int) -> Table:
+    """Return a line an account; where there is no room without bars, then without waiting calls."""
+    is_narrow, is_small = width < NARROW, width < _SMALL
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("ACCOUNT", overflow="fold")
     table.add_column("STATE", no_wrap=True)
     table.add_column("CALLS", justify="right")
-    table.add_column("WAIT", justify="right")
+    if not is_small:
+        table.add_column("WAIT", justify="right")
     for _, head in _LIMITS:
         table.add_column(head, no_wrap=True)
-    table.add_column("CACHE", justify="right")
+    if not is_small:
+        table.add_column("CACHE", justify="right")
     table.add_column("WHY", overflow="fold")
     for each in accounts:
         limits = each.get("limits", {})
@@ -88,9 +95,9 @@ def _accounts(accounts: Iterable[Mapping[str, Any]], *, is_narrow: bool) -> Tabl
             Text(each["account"]),
             Text(each["state"], style=_STATES.get(each["state"], "")),
             str(each["in_flight"]),
-            str(each["waiting"]),
+            *(() if is_small else (str(each["waiting"]),)),
             *(bar(limits.get(name), 0 if is_narrow else BAR_CELLS) for name, _ in _LIMITS),
-            share_text(each.get("cached_share")),
+            *(() if is_small else (share_text(each.get("cached_share")),)),
             Text(why_out(each)),
         )
     return table

@@ -35,6 +35,15 @@ def test_no_line_is_wider_than_the_terminal_and_no_account_is_lost(width):
         assert "ejected" in text
 
 
+@pytest.mark.parametrize("width", [28, 60, 80])
+def test_a_small_terminal_has_every_name_whole(width):
+    text = drawn(status_of("/h", account_now("main")), width)
+
+    names = ("first token p50", "first token p95", "first token p99", "tokens/s in", "connections")
+    assert [name for name in names if name not in text] == []
+    assert width < 60 or [name for name in ("ACCOUNT", "AT ONCE", "WHY") if name not in text] == []
+
+
 def test_what_needs_somebody_is_below_and_not_said_twice():
     needs = [{"what": "account_broken", "detail": "main: x"}, {"what": "event_loop_late",
              "detail": "late"}]  # fmt: skip
