@@ -271,6 +271,27 @@ def test_pages_and_their_tables_fit_a_telephone_a_tablet_and_a_laptop(place, wid
         assert tab.wrong == []
 
 
+def test_a_form_that_is_refused_shows_where_it_is_wrong(place):
+    with place.tab() as tab:
+        tab.page.set_viewport_size({"width": 390, "height": 700})
+        page = tab.open("/keys")
+        tab.button("Create a key")
+        page.locator("dialog button[type=submit]").click()  # below the fold: the page scrolls there
+        page.get_by_text("must be a string, 1 to 128 characters").wait_for()
+        name = page.get_by_role("dialog").get_by_label("Name")
+        page.wait_for_function("it => it === document.activeElement", arg=name.element_handle())
+        assert 0 <= name.bounding_box()["y"] < 700
+        assert tab.wrong == []
+
+
+def test_what_is_not_there_leads_on(place):
+    with place.tab() as tab:
+        page = tab.open("/keys/key_none")
+        page.locator("main .empty a").click()
+        page.wait_for_url(f"{place.url}/")
+        assert tab.wrong == []
+
+
 def test_the_lab_simulates_this_gateways_own_calls(place):
     command = [sys.executable, "-m", "arkway", "simulate", "--help"]
     if subprocess.run(command, capture_output=True).returncode != 0:

@@ -59,6 +59,11 @@ export default {
     fields() {
       this.values = this.initial();
     },
+    // What is wrong may be out of sight, above the button that was pressed.
+    wrong(problems) {
+      const first = this.fields.find((field) => problems?.[field.name]);
+      if (first) this.$nextTick(() => document.getElementById(this.id + first.name)?.focus());
+    },
   },
   methods: {
     initial() {

@@ -26,7 +26,7 @@ from arkway.console.pages import (
 from arkway.console.scene import Scene
 from arkway.console.shell import Place, frame
 from arkway.console.visitor import Visitor
-from arkway.console.widgets import empty, panel
+from arkway.console.widgets import box, empty, link
 from arkway.control.admin.errors import AdminError
 
 Builder = Callable[[Scene], Awaitable[None]]
@@ -96,8 +96,9 @@ def _shown(builder: Builder) -> Callable[[Request], Awaitable[None]]:
                 return
             client.content.clear()
             title = scene.t("say.missing" if refused.status == 404 else "say.failed")
-            with client.content, frame(scene, Place("", title)), panel(title):
-                empty(title, refused.message)
+            with client.content, frame(scene, Place("", title)), box("panel"):
+                with empty(title, refused.message):
+                    link(scene.t("nav.overview"), "/")
 
     return show
 

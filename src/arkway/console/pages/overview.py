@@ -64,7 +64,9 @@ class _Page:
         with panel(t("overview.newest"), t("overview.newest_note")) as body:
             body.classes("flush", remove="body")
             rows = view.call_rows(t, picture, self.names)
-            self.newest = Grid(t("overview.newest"), calls_view.columns(t), rows)
+            self.newest = Grid(
+                t("overview.newest"), calls_view.columns(t), rows, none=t("overview.no_calls")
+            )
             with box("more"):
                 link(t("overview.all_calls"), "/calls")
 
