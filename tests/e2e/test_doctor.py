@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from support.gateway import UPSTREAM_KEY, Gateway
 from support.sim import Sim
 from support.stores import SECRET
 
+TESTS_OWN = {"stderr.log", "stdout.log"}
 STILL = {"first_token_s": 0, "prefill_tokens_per_s": 0, "tokens_per_s": 0}
 
 
@@ -100,3 +102,14 @@ def test_a_gateway_from_its_best_day_to_its_worst(pair):
         assert "connecting failed" in wrong(worst)["account " + name, "problem"]["text"]
     offline = examined(gateway, "--offline")
     assert not any("connecting" in each["text"] for each in offline)
+
+
+@pytest.mark.e2e
+def test_every_file_of_a_running_gateways_home_is_documented(pair):
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    table = page.partition("### Files in `ARKWAY_HOME`")[2].partition("\n\n## ")[0]
+    found = {path.name for path in pair[1].home.iterdir()}
+    found = {name.removesuffix("-wal").removesuffix("-shm") for name in found}
+
+    assert {"store.db", "ledger.db", "ledger.journal"} <= found
+    assert {name for name in found if f"| `{name}`" not in table} <= TESTS_OWN

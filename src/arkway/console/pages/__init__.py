@@ -96,9 +96,13 @@ def _shown(builder: Builder) -> Callable[[Request], Awaitable[None]]:
                 return
             client.content.clear()
             title = scene.t("say.missing" if refused.status == 404 else "say.failed")
-            with client.content, frame(scene, Place("", title)), box("panel"):
-                with empty(title, refused.message):
-                    link(scene.t("nav.overview"), "/")
+            with (
+                client.content,
+                frame(scene, Place("", title)),
+                box("panel"),
+                empty(title, refused.message),
+            ):
+                link(scene.t("nav.overview"), "/")
 
     return show
 
