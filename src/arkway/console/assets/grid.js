@@ -21,7 +21,7 @@ const Cell = {
 };
 
 // How wide the place of a table must be, px: cards flicker where that is asked of the lines shown.
-const WIDE = 900, MIDDLE = 680, NARROW = 340;
+const WIDE = 900, MIDDLE = 680, NARROW = 240;
 
 export default {
   components: { Cell },
