@@ -1,8 +1,8 @@
 """A demo gateway with traffic: `python tools/demo_live.py HOME [SECONDS]`; Ctrl-C ends it.
 
-Makes the home of `demo_home` where there is none, plays its upstream (answers of the usual sizes
-and times, prompts cached by beginning), starts `arkway serve` on it and calls it as its callers
-would. Only for looking at the console: it measures nothing.
+Makes the home of `demo_home` in HOME, which must be new or empty, plays its upstream (answers of
+the usual sizes and times, prompts cached by beginning), starts `arkway serve` on it and calls it as
+its callers would. Only for looking at the console: it measures nothing.
 """
 
 import asyncio

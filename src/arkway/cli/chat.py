@@ -68,11 +68,11 @@ def chat(  # noqa: PLR0913  one parameter a flag
     conversation.model = model or conversation.model
     dialogue = _Dialogue(endpoint, conversation, path, as_json=json)
     if message is not None:
-        dialogue.say(message)
+        dialogue.say(_something(message))
     elif sys.stdin.isatty():
         dialogue.run()
     else:
-        dialogue.say(_standard_input())
+        dialogue.say(_something(sys.stdin.read(_MAX_MESSAGE_CHARS).strip()))
 
 
 @dataclass(slots=True)
@@ -120,9 +120,8 @@ def _typed_lines() -> Iterator[str]:
             yield text
 
 
-def _standard_input() -> str:
-    text = sys.stdin.read(_MAX_MESSAGE_CHARS).strip()
-    if not text:
+def _something(text: str) -> str:
+    if not text.strip():
         raise Failure("nothing to say: give a message, or text on standard input", status=USAGE)
     return text
 

@@ -182,7 +182,7 @@ def _pruned_before(before: str, keep_days: int) -> date:
     try:
         first = day("--before", before) if before else today - timedelta(days=keep_days)
     except OverflowError:
-        raise Failure("--keep-days: must be a day of our calendar", status=USAGE) from None
+        raise Failure("--keep-days: must not go back before the year 1", status=USAGE) from None
     if first > today:
         raise Failure("--before: must not be after today", status=USAGE)
     return first
@@ -236,7 +236,9 @@ def reconcile_book(
     try:
         with bill.open(encoding="utf-8", newline="") as lines:
             theirs = read_bill(lines)
-    except (OSError, UnicodeDecodeError, BadBill) as error:
+    except OSError as error:
+        raise Failure(f"--bill: {bill}: {error.strerror}", status=USAGE) from None
+    except (UnicodeDecodeError, BadBill) as error:
         raise Failure(f"{bill}: {error}", status=USAGE) from None
     dates = sorted(date for date, _, _ in theirs)
     with book() as db:

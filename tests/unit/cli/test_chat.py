@@ -94,12 +94,13 @@ def test_standard_input_is_a_message(arkway, gateway, monkeypatch):
     assert gateway.requests[0][2]["messages"][0]["content"] == "a long\ntext"
 
 
-def test_an_empty_standard_input_is_a_mistake(arkway, gateway, monkeypatch):
+@pytest.mark.parametrize("said", [(), ("",), (" ",)])
+def test_an_empty_message_or_standard_input_is_a_mistake(arkway, gateway, monkeypatch, said):
     monkeypatch.setattr("sys.stdin", Input(" \n", is_terminal=False))
 
-    status, _, err = arkway("chat", "--url", gateway.url)
+    status, _, err = arkway("chat", "--url", gateway.url, *said)
 
-    assert status == 2
+    assert (status, gateway.requests) == (2, [])
     assert err.startswith("arkway: nothing to say")
 
 

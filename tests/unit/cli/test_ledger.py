@@ -66,6 +66,13 @@ def test_a_copy_needs_a_directory(arkway, book, tmp_path):
     assert arkway("ledger", "backup", nowhere / "copy.db") == (2, "", said)
 
 
+def test_a_bill_that_is_not_there_is_one_line(arkway, book, tmp_path):
+    bill = tmp_path / "bill.csv"
+
+    said = f"arkway: --bill: {bill}: No such file or directory\n"
+    assert arkway("ledger", "reconcile", "--bill", bill) == (2, "", said)
+
+
 def test_a_copy_is_made_checked_and_put_back(arkway, book, tmp_path):
     copy = tmp_path / "copy.db"
 

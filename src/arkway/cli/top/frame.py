@@ -76,7 +76,7 @@ def _numbers(status: Mapping[str, Any], width: int) -> Table:
 
 
 def _accounts(accounts: Iterable[Mapping[str, Any]], width: int) -> Table:
-    """Return a line an account; where there is no room without bars, then without waiting calls."""
+    """Return a line an account; in little room without bars, in less without what can wait."""
     is_narrow, is_small = width < NARROW, width < _SMALL
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("ACCOUNT", overflow="fold")

@@ -20,7 +20,7 @@ const Cell = {
     <span v-if="cell.sub" class="sub" :class="cell.wrap ? 'wrap' : 'one'" :title="cell.wrap ? null : cell.sub">{{ cell.sub }}</span>`,
 };
 
-// How wide the place of a table must be, px: cards flicker where that is asked of the lines shown.
+// How wide the place of a table must be, px. Not measured: what is shown changes each second, and cards would flicker.
 const WIDE = 900, MIDDLE = 680, NARROW = 240;
 
 export default {
