@@ -113,8 +113,8 @@ class Gauge:
         if window.requests + self.elsewhere_requests >= self.most_requests:
             return False
         return window.tokens + self.elsewhere_tokens + tokens <= self.most_tokens or (
-            # A learned limit may be wrong about a long prompt: let it show.
-            not window.tokens and self.learned_s > -inf and not self.never_fits(tokens)
+            # A margin, or a limit that was learned, may be wrong about a long prompt: let it show.
+            not window.tokens and not self.never_fits(tokens)
         )
 
     def never_fits(self, tokens: int) -> bool:

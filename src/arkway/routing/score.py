@@ -3,6 +3,8 @@
     score = s r - balance (u - mean u) / mean u - long (v - mean v) / mean v
                 - latency (slowness - mean) / mean
 
+Without limits, use of few calls a minute counts for less: it is one caller's turns, not load.
+
 `r` is the part of the prompt believed to be cached there, `s` what that counts, `u` how full the
 account is now, `v` how used it was over many minutes. Ties go by rendezvous weight: nodes that know
 nothing agree, and an empty table means consistent hashing.
@@ -19,6 +21,9 @@ Scored = tuple[Slot, float, float, float]  # slot, believed, fullness, score
 _SCALE = 2.0**64
 _TIE = 1e-9
 _LEAST_USE = 0.02  # of a limit: below it, differences in use are noise
+# A minute at each account: with fewer, use says who calls, and not which account is full.
+# One caller's turns are all at his home; a quick one (a turn each 2 s) must not lose it for that.
+_FEW_CALLS = 4.0
 _MOST_SLOW = 3.0
 # Of what a prompt should need to its first token: below it, differences are noise.
 _LEAST_SLOW = 0.5
@@ -71,11 +76,12 @@ def score(  # noqa: PLR0913 - the terms of one formula
     shares, home = beliefs.shares, beliefs.home
     uses_, mean, is_limits = used
     least = _LEAST_USE if is_limits else 1.0
-    balance = policy.balance_weight / (mean if mean > least else least)
+    telling = 1.0 if is_limits else _telling(slots)
+    balance = telling * policy.balance_weight / (mean if mean > least else least)
     slows, slow_mean = _slownesses(slots, now_s)
     latency = policy.latency_weight / (slow_mean if slow_mean > _LEAST_SLOW else _LEAST_SLOW)
     long_uses, long_mean = _long_uses(slots, now_s, is_limits=is_limits)
-    long_balance = policy.long_balance_weight / long_mean if long_mean else 0.0
+    long_balance = telling * policy.long_balance_weight / long_mean if long_mean else 0.0
     scored: list[Scored] = []
     for slot, use, long_use, slowness in zip(slots, uses_, long_uses, slows, strict=True):
         believed = shares.get(slot.number, 0.0) if shares else 0.0
@@ -91,6 +97,12 @@ def score(  # noqa: PLR0913 - the terms of one formula
         scored.append((slot, believed, use if is_limits else 0.0, points))
     scored.sort(key=_points, reverse=True)
     return scored
+
+
+def _telling(slots: list[Slot]) -> float:
+    """Return what differences in use count without limits: 1, or less where few calls made them."""
+    calls = sum([slot.gauge.window.requests for slot in slots])
+    return min(1.0, (calls + 1) / (_FEW_CALLS * len(slots)))
 
 
 def _long_uses(slots: list[Slot], now_s: float, *, is_limits: bool) -> tuple[list[float], float]:

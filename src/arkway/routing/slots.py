@@ -58,12 +58,14 @@ class Slots:
         return slots
 
     def apply(self, accounts: tuple[AccountSpec, ...], now_s: float) -> _Laid:
-        """Take new accounts: an edited one may be right now, whatever was wrong with it."""
+        """Take new accounts: an edited one may be right now, whatever was wrong with it.
+
+        So may one that was disabled or removed, and is there again as it was.
+        """
         for account in accounts:
-            before = self._specs.get(account.id)
-            if before is not None and before != account:
+            if self._specs.get(account.id) != account:
                 self._edited(account, now_s)
-            self._specs[account.id] = account
+        self._specs = {account.id: account for account in accounts}
         laid = _Laid(accounts, {})
         self._laid = [laid, *self._laid[: _ALIVE - 1]]
         return laid

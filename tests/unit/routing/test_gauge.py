@@ -57,3 +57,14 @@ def test_the_429s_of_one_moment_let_a_limit_down_once():
     assert gauge.most_requests == once
     rest_s(gauge, now_s + 11.0)
     assert gauge.most_requests < once
+
+
+def test_a_call_of_a_whole_minutes_tokens_is_sent_when_nothing_else_is():
+    """The margin below a limit is for many calls: it must not keep one out for ever."""
+    gauge = Gauge(AccountLimits(tokens_per_min=10_000), RoutingPolicy())
+
+    assert gauge.has_room(10_000, 1000.0)
+    assert not gauge.has_room(10_001, 1000.0)
+
+    gauge.reserve(100, 1000.0)
+    assert not gauge.has_room(9800, 1000.0)

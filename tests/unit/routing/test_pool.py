@@ -24,6 +24,21 @@ def test_a_conversation_stays_where_it_was_answered():
     assert {one.affinity for one in later} == {Affinity.HOME}
 
 
+@pytest.mark.parametrize("seconds", [2, 4, 10, 30])
+@pytest.mark.parametrize("accounts", [8, 16, 64])
+def test_the_only_caller_of_a_pool_without_limits_keeps_his_cache(accounts, seconds):
+    """All use is his home's then, which is no reason to leave it."""
+    lab, text = Lab(accounts), TEXT
+
+    served = []
+    for _ in range(40):
+        served.append(lab.serve(lab.ask(text, "c", size=LONG)))
+        text += "|an answer|and then?"
+        lab.now_s += seconds
+
+    assert len({name(one) for one in served}) == 1
+
+
 def test_a_prompt_that_goes_on_goes_to_its_cache_without_any_identity():
     lab = Lab(8)
     first = lab.serve(lab.ask(TEXT, size=LONG))
@@ -164,6 +179,28 @@ def test_what_takes_an_account_out(error_class, ejects_after, state):
     assert lab.state("a0", "N").state == (state if is_wide else "ok")
     if ejects_after:
         assert "a0" not in {name(lab.serve()) for _ in range(20)}
+
+
+def test_a_broken_account_returns_when_its_operator_enables_or_adds_it_again():
+    lab = Lab(3)
+    lab.pool.apply(lab.accounts, lab.now_s)
+    lab.fail_at("a0", failed(ErrorClass.BROKEN))
+    assert lab.state("a0").state == "broken"
+
+    lab.pool.apply(lab.accounts[1:], lab.now_s)
+    lab.pool.apply(lab.accounts, lab.now_s + 1.0)
+
+    assert lab.state("a0").state != "broken"
+
+
+def test_a_broken_account_stays_out_while_others_are_edited():
+    lab = Lab(3)
+    lab.pool.apply(lab.accounts, lab.now_s)
+    lab.fail_at("a0", failed(ErrorClass.BROKEN))
+
+    lab.pool.apply((*lab.accounts[:2], account("a2", weight=5), account("a3")), lab.now_s + 1.0)
+
+    assert lab.state("a0").state == "broken"
 
 
 def test_a_broken_account_returns_when_its_operator_edits_it():
