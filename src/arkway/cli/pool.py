@@ -29,7 +29,10 @@ def apply(
     Tables have the parameters of docs/config.md, and `key_file`: a file to read the credential
     from, now. All or nothing. A running gateway follows within a second; calls under way finish.
     """
-    tables, base = read_pool(path), path.absolute().parent
+    try:
+        tables, base = read_pool(path), path.absolute().parent
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", status=USAGE) from None
     with rehearsing() as now:
         differences = apply_pool(now, tables, base, prune=prune)
     if json:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,8 +54,11 @@ def simulate(  # noqa: PLR0913 - a flag each
         typer.Option("--plan", help="Find the fewest accounts with --rpm and --tpm that do."),
     ] = False,
     fewer_than: Annotated[
-        int, typer.Option(min=1, metavar="N", help="For --plan: refused calls and 429s below this.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="For --plan: refused calls and 429s below this. Default: 1."
+        ),
+    ] = None,
     rpm: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Requests a minute of each account.")
     ] = None,
@@ -105,6 +108,8 @@ def simulate(  # noqa: PLR0913 - a flag each
     The accounts are simulated: each has a prompt cache, limits and token timing. What was cached
     and what was refused is counted by them, not by the routing.
     """
+    if out is not None and not out.parent.is_dir():
+        raise Failure(f"--out: {out.parent} is no directory", status=USAGE)
     what = _load(trace, seed)
     plan = Plan(
         accounts=accounts,
@@ -120,9 +125,14 @@ def simulate(  # noqa: PLR0913 - a flag each
         add_account_at_s=add_account_at_s,
         seed=seed,
     )
+    _check(plan, what)
     if plan_for:
-        _plan(what, plan, fewer_than, as_json=as_json)
+        if compare_rules:
+            raise Failure("--plan and --compare exclude each other", status=USAGE)
+        _plan(what, plan, fewer_than or 1, out, as_json=as_json)
         return
+    if fewer_than is not None:
+        raise Failure("--fewer-than is for --plan", status=USAGE)
     names = NAMES if compare_rules else (ELASTIC,)
     with _progress(len(names) * len(what.rows)) as tell:
         results = compare(what, plan, names, tell)
@@ -167,38 +177,72 @@ def _row(result: Result) -> list[str]:
     ]
 
 
-def _plan(trace: Trace, plan: Plan, fewer_than: int, *, as_json: bool) -> None:
-    if plan.limits == Limits():
-        raise Failure("--plan needs limits: --rpm, --tpm or --in-flight", status=USAGE)
+def _check(plan: Plan, trace: Trace) -> None:
+    """Refuse what would be ignored, or what a replay would take for something else."""
+    times_s = {
+        "--lose-shared-at-s": plan.lose_shared_at_s,
+        "--kill-account-at-s": plan.kill_account_at_s,
+        "--revive-account-at-s": plan.revive_account_at_s,
+        "--add-account-at-s": plan.add_account_at_s,
+    }
+    for flag, value in {"--headroom": plan.headroom, "--lag-s": plan.lag_s, **times_s}.items():
+        if value is not None and not isfinite(value):
+            raise Failure(f"{flag}: must be a finite number, got {value}", status=USAGE)
+    if plan.ttl_s != plan.ttl_s:  # infinite is as good as none
+        raise Failure("--ttl-s: must be a number, got nan", status=USAGE)
+    for flag, at_s in times_s.items():
+        if at_s is not None and at_s > trace.duration_s:
+            raise Failure(
+                f"{flag}: must be within the trace, which ends after {trace.duration_s:.0f} s, "
+                f"got {at_s:g}",
+                status=USAGE,
+            )
+    if plan.lose_shared_at_s is not None and plan.nodes == 1:
+        raise Failure("--lose-shared-at-s needs more than one of --nodes", status=USAGE)
+    if plan.revive_account_at_s is not None and (
+        plan.kill_account_at_s is None or plan.kill_account_at_s >= plan.revive_account_at_s
+    ):
+        raise Failure("--revive-account-at-s needs an earlier --kill-account-at-s", status=USAGE)
+    if plan.headroom is not None and plan.limits != Limits():
+        raise Failure("--headroom excludes --rpm, --tpm and --in-flight", status=USAGE)
+
+
+def _plan(trace: Trace, plan: Plan, fewer_than: int, out: Path | None, *, as_json: bool) -> None:
     if plan.headroom is not None:
         raise Failure("--plan and --headroom exclude each other", status=USAGE)
-    found = needed(trace, plan, fewer_than)
+    if plan.limits == Limits():
+        raise Failure("--plan needs limits: --rpm, --tpm or --in-flight", status=USAGE)
+    with _progress(len(trace.rows)) as tell:
+        needs = needed(trace, plan, fewer_than, tell)
+    found = {
+        **report(trace, plan, [needs.result]),
+        "accounts": needs.accounts,
+        "fewer_than": fewer_than,
+        "tried": [
+            {"accounts": count, "refused": refused, "waited": waited}
+            for count, refused, waited in needs.tried
+        ],
+    }
+    if out is not None:
+        tried = needs.tried[-1][0] if needs.accounts is None else needs.accounts
+        _write(out, found, draw(f"{trace.name}, {tried} accounts", [needs.result]))
     if as_json:
-        print_json(
-            {
-                "trace": trace.name,
-                "fewer_than": fewer_than,
-                "accounts": found.accounts,
-                "tried": [
-                    {"accounts": count, "refused": refused, "waited": waited}
-                    for count, refused, waited in found.tried
-                ],
-                "policies": [found.result.figures()],
-            }
-        )
-        return
-    if found.accounts is None:
+        print_json(found)
+    if needs.accounts is None:
         raise Failure(f"not even {MAX_ACCOUNTS} accounts with these limits are enough")
-    remark(f"{found.accounts} accounts refuse fewer than {fewer_than} of {len(trace.rows)} calls")
-    print_table(("accounts", "refused or 429", "waited"), found.tried)
+    if not as_json:
+        remark(
+            f"{needs.accounts} accounts refuse fewer than {fewer_than} of {len(trace.rows)} calls"
+        )
+        print_table(("accounts", "refused or 429", "waited"), needs.tried)
 
 
 def _write(out: Path, found: dict[str, Any], picture: str) -> None:
     try:
-        out.with_suffix(".json").write_bytes(
+        Path(f"{out}.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
         )
-        out.with_suffix(".svg").write_text(picture)
+        Path(f"{out}.svg").write_text(picture, encoding="utf-8")
     except OSError as error:
         raise Failure(f"{out}: {error.strerror}", status=USAGE) from None
 

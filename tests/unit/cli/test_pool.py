@@ -36,6 +36,16 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(arkway, file):
     assert names(arkway) == []
 
 
+def test_a_file_that_is_not_there_is_named(arkway, tmp_path):
+    path = tmp_path / "no.toml"
+
+    assert arkway("accounts", "apply", path) == (
+        2,
+        "",
+        f"arkway: {path}: No such file or directory\n",
+    )
+
+
 def test_yes_applies_and_a_second_time_there_is_nothing_to_do(arkway, file):
     assert arkway("accounts", "apply", file, "--yes")[2] == "changed 1 account\n"
     assert names(arkway) == ["north"]
@@ -61,10 +71,3 @@ def test_scripts_get_the_differences(arkway, file):
     assert (added["action"], added["name"]) == ("add", "north")
     assert (removed["action"], removed["name"]) == ("remove", "old")
     assert names(arkway) == ["north"]
-
-
-def test_a_file_that_is_not_there_is_said_in_a_line(arkway, tmp_path):
-    status, _, err = arkway("accounts", "apply", tmp_path / "none.toml")
-
-    assert status == 1
-    assert err.count("\n") == 1

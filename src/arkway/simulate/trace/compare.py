@@ -55,16 +55,22 @@ class Needed(msgspec.Struct, frozen=True):
     tried: tuple[tuple[int, int, int], ...]  # accounts, refused calls, waiting calls
 
 
-def needed(trace: Trace, plan: Plan, fewer_than: int) -> Needed:
+def needed(
+    trace: Trace,
+    plan: Plan,
+    fewer_than: int,
+    on_progress: Callable[[int], None] | None = None,
+) -> Needed:
     """Return how many accounts with the plan's limits refuse fewer calls than that.
 
     A call is refused where it fails or provokes a 429. Doubles what the mean demand needs until it
-    suffices, then halves.
+    suffices, then halves. Progress starts again with each number that is tried.
     """
     tried: dict[int, Result] = {}
 
     def refused(accounts: int) -> int:
-        result = replay(trace, msgspec.structs.replace(plan, accounts=accounts), ELASTIC)
+        tried_plan = msgspec.structs.replace(plan, accounts=accounts)
+        result = replay(trace, tried_plan, ELASTIC, None, on_progress)
         tried[accounts] = result
         return result.failed + result.provoked_429
 

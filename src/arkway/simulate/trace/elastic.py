@@ -139,7 +139,7 @@ class Elastic:
         if not blocks or row.input_tokens < 1024:
             return NO_CHAIN
         keys = tuple([self._key(it) for it in blocks])
-        full = row.input_tokens // block
+        full = min(row.input_tokens // block, len(blocks))  # some traces name fewer
         kept = [keys[at - 1] for at in range(1, full + 1) if at in _GEOMETRIC]
         if full and full not in _GEOMETRIC:
             kept.append(keys[full - 1])

@@ -1,5 +1,6 @@
 """Traces in four forms, and what a replay counts."""
 
+import gzip
 import json
 
 import pytest
@@ -26,6 +27,11 @@ def write(tmp_path, text):
     path = tmp_path / "trace"
     path.write_text(text)
     return path
+
+
+def mooncake(**fields):
+    base = {"timestamp": 0, "input_length": 1100, "output_length": 5, "hash_ids": [0, 1, 3]}
+    return json.dumps(base | fields)
 
 
 def test_mooncake(tmp_path):
@@ -75,15 +81,41 @@ def test_burstgpt_and_azure(tmp_path):
     [
         ("", "line 1: not a trace"),
         ("a,b\n1,2\n", "line 1: not a trace"),
-        ('{"timestamp": 1}\n', "line 1: 'hash_ids' is missing"),
-        ('{"timestamp": 1, "input_length": 1, "output_length": -1, "hash_ids": []}', "negative"),
-        ("TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,1\n", "line 2"),
+        ('{"timestamp": 1}\n', "line 1: 'input_length' is missing"),
+        (mooncake(output_length=-1), "line 1: output_length: must be an integer, 0 to "),
+        (mooncake(input_length="many"), "line 1: input_length: must be an integer, .*got 'many'"),
+        (mooncake(input_length=10**30), "line 1: input_length: must be an integer"),
+        (mooncake(timestamp=None), "line 1: timestamp: must be a finite number, got nothing"),
+        (mooncake(hash_ids=7), "line 1: hash_ids: must be a list of integers, got 7"),
+        ("Timestamp,Request tokens,Response tokens\nnan,1,1\n", "line 2: Timestamp: must be a fin"),
+        (
+            "TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,1\n",
+            "line 2: TIMESTAMP: must be a",
+        ),
+        ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:00:00,5\n", "got nothing"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no requests"),
     ],
 )
 def test_what_is_no_trace_says_where(tmp_path, text, said):
     with pytest.raises(BadTrace, match=said):
         load(write(tmp_path, text))
+
+
+def test_a_compressed_trace_is_told_apart_from_a_broken_one(tmp_path):
+    path = tmp_path / "trace.jsonl.gz"
+    path.write_bytes(gzip.compress(mooncake().encode()))
+
+    with pytest.raises(BadTrace, match="gunzip"):
+        load(path)
+
+
+@pytest.mark.parametrize("hash_ids", [[], [0], [0, 1, 2, 3, 4, 5, 6]])
+def test_a_prompt_of_which_too_few_or_too_many_blocks_are_named(tmp_path, hash_ids):
+    lines = [mooncake(input_length=5 * 512 + at, hash_ids=hash_ids) for at in range(3)]
+
+    result = replay(load(write(tmp_path, "\n".join(lines))), Plan(accounts=2))
+
+    assert (result.calls, result.failed) == (3, 0)
 
 
 def test_a_block_is_cached_from_its_first_token_on_until_it_was_idle():
