@@ -18,6 +18,7 @@ ARK_CODES: dict[str, ErrorClass] = {
     "InvalidArgumentError": _C,
     "InvalidImageURL": _C,
     "OutofContextError": _C,
+    "Duplicate.Tags.Key": _C,
     "NotFound": _C,
     "InvalidEndpoint.ClosedEndpoint": _XM,
     "InvalidSubscription": _X,

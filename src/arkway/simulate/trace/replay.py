@@ -100,8 +100,9 @@ class _Replay:
             assert isinstance(what, int), "an arrival has a number"
             self._arrive(what, now_s)
         elif kind == _WAKE:
-            self.wake_due_s = inf
-            self._wake(now_s)
+            if now_s == self.wake_due_s:  # else one that was due earlier has taken its place
+                self.wake_due_s = inf
+                self._wake(now_s)
         elif kind in (_FIRST, _END):
             assert isinstance(what, tuple), "an answer's event has its call and attempt"
             call, attempt_id = what

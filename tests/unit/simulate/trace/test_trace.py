@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from arkway.routing.pool import Pool
 from arkway.simulate.trace.compare import compare, needed, report
 from arkway.simulate.trace.load_io import BadTrace, load
 from arkway.simulate.trace.picture import draw
@@ -209,6 +210,18 @@ def test_the_bound_is_one_cache_for_all():
 
     assert bound(trace, Plan()) == 2048
     assert bound(trace, Plan(ttl_s=300.0)) == 1024
+
+
+def test_a_full_pool_is_woken_when_it_is_due_and_not_by_timers_of_the_past(monkeypatch):
+    woken = []
+    wake = Pool.wake
+    monkeypatch.setattr(Pool, "wake", lambda pool, now_s: woken.append(now_s) or wake(pool, now_s))
+    crowded = synthetic(Mix(duration_s=240.0, conversations_per_s=2.0, turns_mean=3.0, seed=3))
+
+    result = replay(crowded, Plan(headroom=0.8))
+
+    assert result.waited > 100
+    assert len(woken) < result.attempts + crowded.duration_s / 0.02
 
 
 def test_how_many_accounts_are_needed():
