@@ -13,6 +13,7 @@ REFERENCE = {
     "InvalidArgumentError.UnknownRole": "caller",
     "InvalidImageURL.EmptyURL": "caller",
     "OutofContextError": "caller",
+    "Duplicate.Tags.Key": "caller",
     "InvalidEndpoint.ClosedEndpoint": "model_broken",
     "SensitiveContentDetected.SevereViolation": "moderation",
     "InputTextSensitiveContentDetected.PolicyViolation": "moderation",
