@@ -27,8 +27,8 @@ import msgspec
 
 from arkway.ledger.book_file_io import BookFile, decode
 from arkway.ledger.chain import GENESIS, link
-from arkway.ledger.entry import End, Intent, Kind, Outcome, UsageSource, encode
-from arkway.ledger.journal_io import Journal, JournalFull
+from arkway.ledger.entry import End, Intent, crashed_end, encode
+from arkway.ledger.journal_io import Journal
 from arkway.ledger.recover import line_of
 
 # A call waits with one entry at a time, or with one for each of its choices: more than this is a
@@ -148,7 +148,7 @@ class Book:
             self._seq, self._hash = self._file.seq, self._file.hash
         crashed = self._file.open_holds()
         if crashed:
-            self._file.add(self._chained([_recovered(each, now_ms) for each in crashed]))
+            self._file.add(self._chained([crashed_end(each, now_ms) for each in crashed]))
         self.is_open = True
         self._writer.start()
         self._filer.start()
@@ -190,8 +190,7 @@ class Book:
             return
         self._is_stopping = True
         if not self._is_awake:
-            self._is_awake = True
-            self._wake.release()
+            self._wake_thread()
         self._writer.join(timeout_s)
         self._filer.join(timeout_s)
         self._journal.close()
@@ -200,9 +199,9 @@ class Book:
     def _end_turn(self) -> None:
         """See to what waits, at the end of a turn: here, or in the thread."""
         self._has_turn = False
-        if self._is_awake:
-            return  # the thread looks again before it sleeps
         waiting = len(self._waiting)
+        if self._is_awake or not waiting:
+            return  # the thread looks again before it sleeps
         if self._seen < waiting < ENOUGH and time.perf_counter() < self._next_s:
             self._seen = waiting
             self._has_turn = True
@@ -210,18 +209,24 @@ class Book:
             return
         self._seen = 0
         if self._usual_commit_s > INLINE_S or self._journal.is_full:
-            self._is_awake = True
-            self._wake.release()
+            self._wake_thread()
             return
         group = self._next_group()
         try:
             self._write(group)
-        except (OSError, JournalFull) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, who waits is told
             self._fail(group, str(error))
-            self._is_awake = True
-            self._wake.release()
+            self._wake_thread()
         else:
+            if self._waiting:  # more than one write takes; nothing else may come after it
+                self._has_turn = True
+                self._call_soon(self._end_turn)
             _tell_all(group, is_durable=True)
+
+    def _wake_thread(self) -> None:
+        """Leave what waits to the thread. Only the loop's thread does, so nobody does it twice."""
+        self._is_awake = True
+        self._wake.release()
 
     # The journal's thread: while `_is_awake`, nobody else writes.
 
@@ -230,21 +235,25 @@ class Book:
             self._wake.acquire()
             if not self.is_open:
                 self._try_again()
-            while self._waiting:
-                group = self._next_group()
-                try:
-                    self._write(group)
-                except (OSError, JournalFull) as error:
-                    self._fail(group, str(error) or "the database does not keep up")
-                    self._try_again()
-                else:
-                    self._tell(group, is_durable=True)
+            self._write_all()
             self._is_awake = False
             if self._is_stopping:
+                self._write_all()  # the loop's thread waits for this one
                 return
-            if self._waiting:  # came between the last look and now: nobody else will see to it
-                self._is_awake = True
-                self._wake.release()
+            if self._waiting:  # came between the last look and now
+                with suppress(RuntimeError):  # the loop has gone
+                    self._call_soon_threadsafe(self._end_turn)
+
+    def _write_all(self) -> None:
+        while self._waiting:
+            group = self._next_group()
+            try:
+                self._write(group)
+            except Exception as error:  # noqa: BLE001 - whatever it was, who waits is told
+                self._fail(group, str(error))
+                self._try_again()
+            else:
+                self._tell(group, is_durable=True)
 
     def _next_group(self) -> list[_Item]:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
@@ -315,7 +324,7 @@ class Book:
                 else:
                     self._make_room()
                     self._journal.append(b"\n", self._seq)  # no entry: can it be written?
-            except (OSError, JournalFull):
+            except Exception:  # noqa: BLE001 - a thread that ended would leave all waiting
                 self._kept.extendleft(reversed([end for end in kept if type(end) is End]))
                 continue
             self.is_open = True
@@ -386,15 +395,3 @@ def _tell_all(group: list[_Item], is_durable: bool) -> None:
     for _, told in group:
         if told is not None:
             told(is_durable)
-
-
-def _recovered(intent: Intent, now_ms: int) -> End:
-    return End(
-        intent.request_id,
-        intent.attempt,
-        max(now_ms, intent.at_ms),
-        Kind.UNKNOWN,
-        Outcome.CRASHED,
-        UsageSource.NONE,
-        price=intent.price,
-    )

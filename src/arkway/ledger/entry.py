@@ -91,6 +91,19 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.uncached + self.cached + self.created + self.output + self.reasoning
 
 
+def crashed_end(intent: Intent, now_ms: int) -> End:
+    """Return the end of an attempt that a crash left open: what came of it is not known."""
+    return End(
+        intent.request_id,
+        intent.attempt,
+        max(now_ms, intent.at_ms),
+        Kind.UNKNOWN,
+        Outcome.CRASHED,
+        UsageSource.NONE,
+        price=intent.price,
+    )
+
+
 encode = msgspec.json.Encoder().encode
 decode_intent = msgspec.json.Decoder(Intent).decode
 decode_end = msgspec.json.Decoder(End).decode

@@ -82,7 +82,7 @@ class Journal:
             half = 1 - half
             offset = half * HALF_BYTES
             if len(data) > HALF_BYTES or not self._is_free(half):
-                raise JournalFull
+                raise JournalFull("the database does not keep up")
         self._offset, self._doubtful_bytes = offset, len(data)
         self._write_all(data, offset)
         self._offset, self._doubtful_bytes = offset + len(data), 0

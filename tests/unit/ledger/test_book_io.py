@@ -1,6 +1,7 @@
 """The promise: what was told durable is in the book for good, once, whatever happens."""
 
 import errno
+import threading
 
 import pytest
 
@@ -190,6 +191,24 @@ def test_trouble_closes_the_book_and_the_end_of_trouble_opens_it(lab, trouble):
     assert [line.split(":")[0] for line in lab.said] == ["closed", "open again"]
 
 
+@pytest.mark.parametrize("inline_s", [1.0, -1.0], ids=["the loop", "the thread"])
+def test_a_bug_of_ours_closes_the_book_as_trouble_does(lab, monkeypatch, inline_s):
+    """Who waits is told; a call that nobody tells anything would wait for ever."""
+    monkeypatch.setattr(book_io, "INLINE_S", inline_s)
+    monkeypatch.setattr(book_io, "RETRY_S", (0.01,))
+    lab.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(book_io, "encode", lambda _: 1 / 0)
+        lab.write(intent(1))
+        assert lab.told == {("id-000001", 1, "Intent"): False}
+    lab.loop.turn_until(lambda: lab.book.is_open)
+    lab.write(intent(2))
+
+    assert lab.said == ["closed: division by zero", "open again"]
+    lab.close()
+    assert [row[0] for row in lab.rows()] == ["id-000002"]
+
+
 def test_lines_that_were_refused_are_never_read_again(lab):
     """The disk said no and had written them all the same; what came next has the same length."""
     lab.open()
@@ -215,6 +234,70 @@ def test_a_slow_disk_is_waited_for_in_a_thread(lab, monkeypatch):
     lab.loop.turn_until(lambda: lab.told)
 
     assert lab.told == {("id-000001", 1, "Intent"): True}
+
+
+def test_a_turn_of_more_than_one_write_is_written_to_its_end(lab, monkeypatch):
+    """Thousands of streams may end in one turn, and nothing else need come after them."""
+    monkeypatch.setattr(book_io, "MAX_GROUP", 10)
+    lab.open()
+    lab.append(*(intent(number) for number in range(25)))
+    lab.loop.turn()
+
+    assert len(lab.told) == 25
+    assert lab.disk.writes == 3
+
+
+class Interrupted(book_io.Book):
+    """A book whose thread is held up as it goes to sleep, while the loop turns."""
+
+    meanwhile = None
+
+    @property
+    def _is_stopping(self):
+        if self.meanwhile is not None and threading.current_thread() is self._writer:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        return self.stops
+
+    @_is_stopping.setter
+    def _is_stopping(self, value):
+        self.stops = value
+
+
+def test_the_thread_that_goes_to_sleep_is_woken_once(lab, monkeypatch):
+    """What comes just then is written, by the thread, and nothing is written by two."""
+    monkeypatch.setattr(book_io, "INLINE_S", -1.0)  # always the thread
+    monkeypatch.setattr("support.ledger_lab.Book", Interrupted)
+    lab.open()
+
+    def meanwhile():
+        lab.append(intent(2))
+        lab.loop.turn()
+
+    lab.book.meanwhile = meanwhile
+    lab.append(intent(1))
+    lab.loop.turn_until(lambda: len(lab.told) == 2)
+    lab.write(intent(3))
+
+    assert all(lab.told.values())
+    assert lab.book._writer.is_alive()
+    lab.close()
+    assert faults(lab) == []
+
+
+def test_what_comes_as_the_thread_goes_to_sleep_is_written_at_the_close(lab, monkeypatch):
+    monkeypatch.setattr(book_io, "INLINE_S", -1.0)
+    monkeypatch.setattr("support.ledger_lab.Book", Interrupted)
+    lab.open()
+    lab.write(intent(1))
+
+    def meanwhile():
+        lab.append(intent(2))  # and the loop does not turn any more
+
+    lab.book.meanwhile = meanwhile
+    lab.close()
+
+    assert [row[0] for row in lab.rows()] == ["id-000001", "id-000002"]
 
 
 def test_a_second_writer_is_refused(lab):
