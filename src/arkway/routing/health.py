@@ -45,7 +45,7 @@ class Health:
         "_length_s",
         "_policy",
         "_probes",
-        "_window_s",
+        "_turns_s",
         "ejections",
         "is_broken",
         "is_out",
@@ -69,7 +69,7 @@ class Health:
         self._length_s = 0.0
         self._probes = 0
         self._in_a_row = 0
-        self._window_s = -inf
+        self._turns_s = -inf  # when this half of the window ends
         self._calls = [0, 0]  # in this half of the window, and in the last
         self._failures = [0, 0]
 
@@ -116,9 +116,9 @@ class Health:
     def on_success(self, began_s: float, now_s: float) -> None:
         """A call that began at `began_s` was answered."""
         self._in_a_row = 0
-        if self._failures[0] or self._failures[1]:
+        if now_s >= self._turns_s:
             self._turn(now_s)
-            self._calls[0] += 1
+        self._calls[0] += 1
         if self.is_out and began_s >= self.since_s:
             self._come_back(now_s)
         elif self.ejections and now_s - self.returned_s > self._policy.max_ejection_s:
@@ -133,7 +133,8 @@ class Health:
             return None  # sent before it was ejected or came back
         if self.is_out:
             return None if now_s < self.until_s else self.eject(now_s, reason, jitter)
-        self._turn(now_s)
+        if now_s >= self._turns_s:
+            self._turn(now_s)
         self._in_a_row += 1
         self._calls[0] += 1
         self._failures[0] += 1
@@ -182,9 +183,7 @@ class Health:
     def _turn(self, now_s: float) -> None:
         """Let go of what is older than the window: its older half at a time."""
         half_s = self._policy.failure_window_s / 2
-        if now_s - self._window_s < half_s:
-            return
-        keeps = now_s - self._window_s < 2 * half_s
+        keeps = now_s < self._turns_s + half_s
         self._calls = [0, self._calls[0] if keeps else 0]
         self._failures = [0, self._failures[0] if keeps else 0]
-        self._window_s = now_s
+        self._turns_s = now_s + half_s
