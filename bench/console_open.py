@@ -133,6 +133,8 @@ def in_turns(page, command):
 
 def main():
     program, length_s = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 3600.0
+    # Nobody clicks: by default the session would end, and what is measured be the login page.
+    os.environ["ARKWAY_CONTROL_SESSION_IDLE_S"] = "86400"
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="arkway-bench-"))
         sim_url, credential = stack.enter_context(simulated(home))
@@ -151,9 +153,12 @@ def main():
         with Traffic(key) as traffic:
             page.wait_for_timeout(length_s * 1000)
             shown = page.inner_text("main")
+            assert page.url.rstrip("/") == CONTROL_URL, f"logged out: {page.url}"
             memory.append(memory_mib(process))
         arkway("accounts", "edit", "fast", "--base-url", UPSTREAM_URL, env=env)
         measured = in_turns(page, command)
+        page.goto(CONTROL_URL)
+        assert page.url.rstrip("/") == CONTROL_URL, f"logged out: {page.url}"
         ready = urllib.request.urlopen(f"http://127.0.0.1:{OPS_PORT}/readyz").status == 200
     with_page, without = (
         {name: median(it[name] for it in measured[how]) for name in measured[how][0]}

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from arkway.cli.flags import JsonFlag, days
-from arkway.cli.ledger import book
+from arkway.cli.ledger import book, key_id
 from arkway.cli.output import USAGE, Failure, print_json, print_table, remark
 from arkway.ledger.calls_io import ANY_ID, CallLine, search
 from arkway.ledger.entry import Outcome
@@ -20,7 +20,7 @@ _MOST = 10_000  # lines; more are a question for SQL (docs/ledger.md)
 
 def show_calls(  # noqa: PLR0913 - a flag each
     *,
-    key: Annotated[str, typer.Option(help="Only this key's id.", metavar="ID")] = "",
+    key: Annotated[str, typer.Option(help="Only this key: its name or id.", metavar="KEY")] = "",
     tenant: Annotated[str, typer.Option(help="Only this tenant.", metavar="NAME")] = "",
     model: Annotated[str, typer.Option(help="Only this model.", metavar="NAME")] = "",
     account: Annotated[
@@ -45,7 +45,7 @@ def show_calls(  # noqa: PLR0913 - a flag each
     """
     if outcome and outcome not in tuple(Outcome):
         raise Failure(f"--outcome: must be one of {', '.join(Outcome)}", status=USAGE)
-    named = {"key": key, "tenant": tenant, "model": model, "account": account,
+    named = {"key": key_id(key), "tenant": tenant, "model": model, "account": account,
              "outcome": outcome, "code": code}  # fmt: skip
     where = {name: value for name, value in named.items() if value}
     found = _found(where, _ids(begins, since, until), limit)

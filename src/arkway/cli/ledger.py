@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from arkway.cli.flags import JsonFlag, day, days, examples, place
+from arkway.cli.flags import reading as store_reading
 from arkway.cli.output import FAILURE, USAGE, Failure, print_json, print_table, remark
 from arkway.cli.progress import progress
 from arkway.control.home import ledger_file
@@ -24,6 +25,8 @@ from arkway.ledger.read_io import BY, NoBook, UsageLine, attempts, last_seq, rea
 from arkway.ledger.reconcile import BadBill, Counted, Match, compare, read_bill
 from arkway.ledger.rows_io import verify, verify_file
 from arkway.model.catalogue import Price
+from arkway.store.problems import NotFound
+from arkway.store.version import store_file
 
 ledger = typer.Typer(
     help="Check, copy and compare the ledger.", no_args_is_help=True, rich_markup_mode=None
@@ -52,14 +55,14 @@ def show_usage(  # noqa: PLR0913 - a flag each
     ] = "day,model",
     since: Annotated[str, typer.Option(help="The first UTC day.", metavar="DAY")] = "",
     until: Annotated[str, typer.Option(help="The last UTC day.", metavar="DAY")] = "",
-    key: Annotated[str, typer.Option(help="Only this key's id.", metavar="ID")] = "",
+    key: Annotated[str, typer.Option(help="Only this key: its name or id.", metavar="KEY")] = "",
     model: Annotated[str, typer.Option(help="Only this model.", metavar="NAME")] = "",
     account: Annotated[str, typer.Option(help="Only this account.", metavar="NAME")] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show what was used: tokens of five classes, cache-hit rate, cost."""
-    named = {"key": key, "model": model, "account": account}
+    named = {"key": key_id(key), "model": model, "account": account}
     names = [name.strip() for name in by.split(",") if name.strip()]
     if unknown := [name for name in names if name not in BY[:5]]:
         raise Failure(f"--by: {unknown[0]!r} is none of {', '.join(BY[:5])}", status=USAGE)
@@ -91,6 +94,19 @@ def show_usage(  # noqa: PLR0913 - a flag each
         )
         if not lines:
             remark("nothing was used that is like this")
+
+
+def key_id(name_or_id: str) -> str:
+    """Return the id of a key; what the store does not know, as it is: the ledger outlives keys."""
+    if not name_or_id or not store_file(place(None).home).exists():
+        return name_or_id
+    from arkway.store import keys  # noqa: PLC0415  0.2 s that only this flag is worth
+
+    try:
+        with store_reading() as connection:
+            return keys.get(connection, name_or_id).id
+    except NotFound:
+        return name_or_id
 
 
 def _is_spared(name: str, lines: list[UsageLine]) -> bool:

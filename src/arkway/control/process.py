@@ -314,7 +314,7 @@ class Control(Struct, frozen=True, kw_only=True):
         float,
         about(
             "How long a browser's session may rest before it ends.",
-            "a tab that shows live figures keeps it; a closed one does not",
+            "a tab that nobody uses is an open door; figures that refresh themselves are no use",
             ge=60,
             le=DAY_S,
         ),

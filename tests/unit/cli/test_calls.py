@@ -97,3 +97,25 @@ def test_what_cannot_be_searched_is_said(arkway, listed, flags, said):
 
     assert (status, out) == (2, "")
     assert said in err
+
+
+def test_a_key_is_named_by_its_name_or_its_id(arkway):
+    made = json.loads(arkway("keys", "create", "--name", "alice", "--json")[1])
+    lab = LedgerLab(arkway.home)
+    lab.open()
+    for number, key in ((1, made["id"]), (2, "k1")):
+        request_id = id_of(number, "2025-11-24")
+        asked = intent(number, key=key, at_ms=at("2025-11-24"))
+        lab.write(
+            replace(asked, request_id=request_id), replace(end(number), request_id=request_id)
+        )
+    lab.close()
+
+    for name in ("alice", made["id"]):
+        (used,) = json.loads(arkway("usage", "--by", "key", "--key", name, "--json")[1])
+        assert used["key"] == made["id"]
+        (call,) = json.loads(arkway("calls", "--key", name, "--json")[1])
+        assert call["key"] == made["id"]
+    assert json.loads(arkway("usage", "--key", "alic", "--json")[1]) == []
+    (other,) = json.loads(arkway("usage", "--by", "key", "--key", "k1", "--json")[1])
+    assert other["key"] == "k1"
