@@ -29,8 +29,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from caller import Heard, call_for_ever
+
+from support.gateway import free_port
 
 CALLERS = 200
 LOAD_S = (0.15, 0.9)  # of load before a kill
@@ -82,7 +85,7 @@ class Gateway:
                 [sys.executable, "-m", "arkway", "serve", *ports],
                 env=self.env, stdout=subprocess.DEVNULL, stderr=stderr,
             )  # fmt: skip
-        while time.monotonic() - began_s < START_LIMIT_S:
+        while time.monotonic() - began_s < START_LIMIT_S and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.ops_port}/readyz", timeout=1):
                     return time.monotonic() - began_s
@@ -105,8 +108,14 @@ async def wait_for_a_write(home: Path, limit_s: float) -> None:
     """Return right after the ledger's files have changed."""
     files = [home / "ledger.journal", home / "ledger.db-wal"]
 
+    def stamp(path: Path) -> int:
+        try:
+            return path.stat().st_mtime_ns
+        except FileNotFoundError:  # SQLite's comes and goes
+            return 0
+
     def stamps() -> list[int]:
-        return [path.stat().st_mtime_ns if path.exists() else 0 for path in files]
+        return [stamp(path) for path in files]
 
     before, deadline_s = stamps(), time.monotonic() + limit_s
     while time.monotonic() < deadline_s and stamps() == before:
@@ -184,6 +193,8 @@ async def soak(kills: int, seed: int, ports: tuple[int, int, int], folder: Path)
                 compare(home, log, heard, verdict)
                 if verdict.problems:
                     break
+            if not verdict.acknowledged:
+                verdict.problems.append("nobody was answered: a soak without load shows nothing")
         finally:
             gateway.stop()
             upstream.terminate()
@@ -195,7 +206,8 @@ def main() -> None:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="arkway-soak-") as folder:
-        verdict = asyncio.run(soak(kills, seed, (28080, 28082, 28011), Path(folder)))
+        ports = free_port(), free_port(), free_port()
+        verdict = asyncio.run(soak(kills, seed, ports, Path(folder)))
     result = asdict(verdict) | {"seed": seed, "took_s": round(time.monotonic() - began_s, 1)}
     print(json.dumps(result, indent=1))
     sys.exit(1 if verdict.problems else 0)

@@ -39,6 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from arkway.store import accounts, keys
 from arkway.store.changes import change
 from arkway.store.secret_io import SECRET_VARIABLE
+from support.gateway import free_port
 from support.stores import SECRET, fresh_store
 
 MODELS = {
@@ -362,7 +363,8 @@ def main() -> None:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="arkway-soak-") as folder:
-        verdict = soak(calls, seed, (28180, 28182, 28111), Path(folder))
+        ports = free_port(), free_port(), free_port()
+        verdict = soak(calls, seed, ports, Path(folder))
     result = asdict(verdict) | {"seed": seed, "took_s": round(time.monotonic() - began_s, 1)}
     result["problems"] = result["problems"][:50]
     print(json.dumps(result, indent=1))

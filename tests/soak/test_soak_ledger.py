@@ -24,6 +24,6 @@ def test_20_kills_lose_nothing(tmp_path):
 
     assert verdict.problems == []
     assert verdict.kills == KILLS
-    assert verdict.acknowledged > 1000, "a soak without load shows nothing"
+    assert verdict.acknowledged > 1000
     assert verdict.unknown > 0, "no kill hit a call under way"
     assert verdict.slowest_recovery_s < RECOVERY_LIMIT_S

@@ -238,11 +238,12 @@ def _plan(trace: Trace, plan: Plan, fewer_than: int, out: Path | None, *, as_jso
 
 
 def _write(out: Path, found: dict[str, Any], picture: str) -> None:
+    name = str(out).removesuffix(".json").removesuffix(".svg")
     try:
-        Path(f"{out}.json").write_bytes(
+        Path(f"{name}.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
         )
-        Path(f"{out}.svg").write_text(picture, encoding="utf-8")
+        Path(f"{name}.svg").write_text(picture, encoding="utf-8")
     except OSError as error:
         raise Failure(f"{out}: {error.strerror}", status=USAGE) from None
 

@@ -27,7 +27,7 @@ def test_one_object_whatever_is_asked(arkway, trace, tmp_path):
         ["--plan", "--tpm", "1000000"],
     ]
     for at, way in enumerate(ways):
-        out = tmp_path / f"run-1.{at}"
+        out = tmp_path / f"run-1.{at}{'.json' if at else ''}"  # what it adds may be there
         status, text, err = arkway(
             "simulate", "--trace", str(trace), "--accounts", "4", "--json", "--out", str(out), *way
         )
