@@ -104,6 +104,11 @@ class Gauge:
         self.most_in_flight: float = inf if limits.in_flight is None else limits.in_flight
         self.learned_s = -inf
 
+    @property
+    def is_rated(self) -> bool:
+        """Whether a limit a minute is known, of tokens or of requests."""
+        return self.most_tokens < inf or self.most_requests < inf
+
     def has_room(self, tokens: int, now_s: float) -> bool:
         """Whether one more call of so many tokens may be sent now."""
         window = self.window

@@ -11,7 +11,7 @@ nothing agree, and an empty table means consistent hashing.
 """
 
 from hashlib import blake2b
-from math import log
+from math import inf, log
 
 from arkway.routing.beliefs import Beliefs
 from arkway.routing.lease import Slot
@@ -36,12 +36,12 @@ _TELLING_SAMPLES = 50
 def uses(slots: list[Slot], tokens: int, now_s: float) -> tuple[list[float], float, bool]:
     """Return how used each account is, their mean, and whether that is of known limits.
 
-    With known limits it is the part of the fullest one. Otherwise it is tokens a minute over
-    weight; calls that pile up unanswered count as the mean call.
+    With known limits a minute it is the part of the fullest one. Otherwise it is tokens a minute
+    over weight; calls that pile up unanswered count as the mean call.
     """
     for slot in slots:
         slot.gauge.window.forget(now_s)
-    if all(slot.gauge.most_tokens < 1e300 for slot in slots):
+    if all(slot.gauge.is_rated for slot in slots):
         found = []
         for slot in slots:
             used = slot.gauge.fullness(tokens, now_s)
@@ -108,12 +108,13 @@ def _telling(slots: list[Slot]) -> float:
 def _long_uses(slots: list[Slot], now_s: float, *, is_limits: bool) -> tuple[list[float], float]:
     """Return how used each account was over many minutes, and the mean.
 
-    An account to which nothing was sent yet owes nothing: it counts as the mean.
+    An account to which nothing was sent yet owes nothing: it counts as the mean. So does one whose
+    requests alone are limited: tokens say nothing of that.
     """
     found, total, count = [], 0.0, 0
     for slot in slots:
         gauge = slot.gauge
-        if gauge.long_s is None:
+        if gauge.long_s is None or (is_limits and gauge.most_tokens == inf):
             found.append(-1.0)
             continue
         use = gauge.long_use(now_s)

@@ -109,11 +109,14 @@ def test_a_slow_account_gets_less_and_is_tried_again():
     assert names[-400:].count(slow) == pytest.approx(100, abs=25)
 
 
-def test_load_follows_limits():
+@pytest.mark.parametrize(
+    ("name_of_limit", "unit"), [("tokens_per_min", 10_000), ("requests_per_min", 100)]
+)
+def test_load_follows_limits(name_of_limit, unit):
     limits = (1, 2, 5)
     lab = Lab(
         tuple(
-            account(f"a{part}", limits=AccountLimits(tokens_per_min=part * 10_000))
+            account(f"a{part}", limits=AccountLimits(**{name_of_limit: part * unit}))
             for part in limits
         )
     )
