@@ -167,8 +167,7 @@ class Book:
             return False
         self._waiting.append((entry, told))
         if not self._has_turn:
-            self._has_turn = True
-            self._call_soon(self._end_turn)
+            self._take_turn()
         return True
 
     @property
@@ -196,6 +195,10 @@ class Book:
         self._journal.close()
         self._file.close()
 
+    def _take_turn(self) -> None:
+        self._has_turn = True
+        self._call_soon(self._end_turn)
+
     def _end_turn(self) -> None:
         """See to what waits, at the end of a turn: here, or in the thread."""
         self._has_turn = False
@@ -204,8 +207,7 @@ class Book:
             return  # the thread looks again before it sleeps
         if self._seen < waiting < ENOUGH and time.perf_counter() < self._next_s:
             self._seen = waiting
-            self._has_turn = True
-            self._call_soon(self._end_turn)
+            self._take_turn()
             return
         self._seen = 0
         if self._usual_commit_s > INLINE_S or self._journal.is_full:
@@ -219,8 +221,7 @@ class Book:
             self._wake_thread()
         else:
             if self._waiting:  # more than one write takes; nothing else may come after it
-                self._has_turn = True
-                self._call_soon(self._end_turn)
+                self._take_turn()
             _tell_all(group, is_durable=True)
 
     def _wake_thread(self) -> None:

@@ -18,6 +18,9 @@ from arkway.routing.lease import Slot
 from arkway.routing.policy import RoutingPolicy
 
 Scored = tuple[Slot, float, float, float]  # slot, believed, fullness, score
+# Of each account, the mean, whether of known limits, and what differences count: 1, or less where
+# few calls made them.
+Uses = tuple[list[float], float, bool, float]
 _SCALE = 2.0**64
 _TIE = 1e-9
 _LEAST_USE = 0.02  # of a limit: below it, differences in use are noise
@@ -33,8 +36,8 @@ _UNPAID_YIELD = 0.05
 _TELLING_SAMPLES = 50
 
 
-def uses(slots: list[Slot], tokens: int, now_s: float) -> tuple[list[float], float, bool]:
-    """Return how used each account is, their mean, and whether that is of known limits.
+def uses(slots: list[Slot], tokens: int, now_s: float) -> Uses:
+    """Return how used each account is.
 
     With known limits a minute it is the part of the fullest one. Otherwise it is tokens a minute
     over weight; calls that pile up unanswered count as the mean call.
@@ -48,7 +51,7 @@ def uses(slots: list[Slot], tokens: int, now_s: float) -> tuple[list[float], flo
             if not (slot.health.is_plain and slot.model_health.is_plain):
                 used /= min(slot.health.share(now_s), slot.model_health.share(now_s))
             found.append(used)
-        return found, sum(found) / len(found), True
+        return found, sum(found) / len(found), True, 1.0
     calls = sum([slot.gauge.window.requests for slot in slots])
     mean_tokens = sum([slot.gauge.window.tokens for slot in slots]) / calls if calls else 0.0
     found = []
@@ -59,14 +62,15 @@ def uses(slots: list[Slot], tokens: int, now_s: float) -> tuple[list[float], flo
             share = min(slot.health.share(now_s), slot.model_health.share(now_s))
             used = (used + tokens) / share
         found.append(used)
-    return found, sum(found) / len(found), False
+    telling = min(1.0, (calls + 1) / (_FEW_CALLS * len(slots)))
+    return found, sum(found) / len(found), False, telling
 
 
 def score(  # noqa: PLR0913 - the terms of one formula
     slots: list[Slot],
     beliefs: Beliefs,
     strength: float,
-    used: tuple[list[float], float, bool],
+    used: Uses,
     policy: RoutingPolicy,
     now_s: float,
     *,
@@ -74,9 +78,8 @@ def score(  # noqa: PLR0913 - the terms of one formula
 ) -> list[Scored]:
     """Return every account with its score, the best first."""
     shares, home = beliefs.shares, beliefs.home
-    uses_, mean, is_limits = used
+    uses_, mean, is_limits, telling = used
     least = _LEAST_USE if is_limits else 1.0
-    telling = 1.0 if is_limits else _telling(slots)
     balance = telling * policy.balance_weight / (mean if mean > least else least)
     slows, slow_mean = _slownesses(slots, now_s)
     latency = policy.latency_weight / (slow_mean if slow_mean > _LEAST_SLOW else _LEAST_SLOW)
@@ -97,12 +100,6 @@ def score(  # noqa: PLR0913 - the terms of one formula
         scored.append((slot, believed, use if is_limits else 0.0, points))
     scored.sort(key=_points, reverse=True)
     return scored
-
-
-def _telling(slots: list[Slot]) -> float:
-    """Return what differences in use count without limits: 1, or less where few calls made them."""
-    calls = sum([slot.gauge.window.requests for slot in slots])
-    return min(1.0, (calls + 1) / (_FEW_CALLS * len(slots)))
 
 
 def _long_uses(slots: list[Slot], now_s: float, *, is_limits: bool) -> tuple[list[float], float]:
